@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Standing with a coordinator: find it among the candidates, prove it by its
+ * key, say hello or ask to be let in, take its pushes, come back after every
+ * failure. Donors, requesters and direct library handles all stand on it.
+ *
+ *   SEARCHING  no candidate, or none answers (dialled again, 0.1 to 2 s)
+ *   PENDING    not admitted: ENROL is repeated every 2 s on the same link
+ *   REFUSED    an admin said no (asked again every 60 s)
+ *   WRONG_POOL only pools with another key than the pinned one answer
+ *   READY      welcome; AWAY: was READY, the link is gone, dialling again
+ *
+ * All calls and callbacks on the loop's thread. */
+#ifndef LR_CLIENT_ATTACH_H
+#define LR_CLIENT_ATTACH_H
+
+#include "net/identity.h"
+#include "net/link.h"
+
+struct lr_attach;
+
+struct lr_attach_options {
+	uv_loop_t *loop;
+	struct lr_tls *tls;
+	struct lr_dev self;
+	const char *pool_name;
+	const char *pin_path; /* where the pool ID is kept; NULL: not kept */
+	struct lr_dev pool;   /* zero: from pin_path, else the first contact */
+	enum lr_role_link role;
+	uint8_t enrol_roles; /* LR_ROLE_* to ask for */
+	const char *name;    /* of this machine */
+	const char *local_socket; /* the coordinator's, tried first; or NULL */
+};
+
+struct lr_attach_ops {
+	/* Fills HELLO (role, name, pool and versions are set) and, for a donor,
+	 * its bulk; called for each connection. */
+	void (*hello_cb)(void *arg, struct lr_msg_hello *m, struct lr_bulk *b);
+	void (*ready_cb)(void *arg, struct lr_link *link,
+			 const struct lr_msg_welcome *w);
+	void (*frame_cb)(void *arg, struct lr_link *link,
+			 const struct lr_frame *f);
+	/* Any change of state; also `lost` when the link of READY went. */
+	void (*state_cb)(void *arg, enum lr_here_state state);
+};
+
+struct lr_attach *lr_attach_start(const struct lr_attach_options *o,
+				  const struct lr_attach_ops *ops, void *arg);
+/* "host:port,..." of one pool's coordinator, replacing what this pool's last
+ * candidate said. `pool` zero: not known (a static address). */
+void lr_attach_candidate(struct lr_attach *a, const struct lr_dev *pool,
+			 const char *addrs);
+void lr_attach_no_candidates(struct lr_attach *a);
+enum lr_here_state lr_attach_state(const struct lr_attach *a);
+struct lr_link *lr_attach_link(const struct lr_attach *a); /* READY, or NULL */
+const struct lr_dev *lr_attach_pool(const struct lr_attach *a); /* zero: none */
+const char *lr_attach_code(const struct lr_attach *a); /* PENDING: the words */
+const char *lr_attach_address(const struct lr_attach *a); /* coordinator's */
+void lr_attach_stop(struct lr_attach *a); /* no callback after it */
+
+#endif

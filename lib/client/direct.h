@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pool seen from a machine that is admitted: the view, links to donors,
+ * and whole operations run on them by the rules of core/op.h. The requester
+ * daemon serves it to local programs; long-lived programs may use it
+ * themselves. */
+#ifndef LR_CLIENT_DIRECT_H
+#define LR_CLIENT_DIRECT_H
+
+#include "client/attach.h"
+#include "client/entries.h"
+#include "core/view.h"
+
+struct lr_direct;
+
+/* Makes its own attach (role REQUESTER); the options' role is ignored. */
+struct lr_direct *lr_direct_new(const struct lr_attach_options *o);
+struct lr_entries *lr_direct_entries(struct lr_direct *d);
+struct lr_attach *lr_direct_attach(struct lr_direct *d);
+const struct lr_view *lr_direct_view(const struct lr_direct *d);
+/* Any change of the attach's state. */
+void lr_direct_on_state(struct lr_direct *d,
+			void (*cb)(void *arg, enum lr_here_state state),
+			void *arg);
+/* Names of the members awaited for a slot: "birch, silent for 40 s". */
+void lr_direct_awaited(const struct lr_direct *d, unsigned slot, char *out,
+		       size_t cap);
+/* Links closed, outstanding operations end with CLOSED; asynchronous. */
+void lr_direct_close(struct lr_direct *d);
+
+#endif

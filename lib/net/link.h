@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Links: framed, checked connections over TCP (TLS 1.3, mutual) and local
+ * Unix sockets, on a libuv loop.
+ *
+ * A link reads frames (wire/msg.h) and hands each over whole; it keeps
+ * requests with their deadlines, queues what cannot be sent at once, stops
+ * reading while its own queue is over 8 MiB, and closes on anything that
+ * breaks the protocol. All calls belong on the loop's thread. Every link ends
+ * with exactly one close_cb; no callback comes after it. No callback runs
+ * inside lr_link_connect, lr_link_send, lr_link_request or lr_link_close.
+ *
+ * Descriptors are polled (uv_poll) and read and written directly: no copy but
+ * the kernel's and the cipher's. */
+#ifndef LR_NET_LINK_H
+#define LR_NET_LINK_H
+
+#include <uv.h>
+
+#include "wire/msg.h"
+
+struct lr_link;
+struct lr_listener;
+struct lr_tls;
+
+struct lr_frame {
+	struct lr_header h;
+	const uint8_t *meta;
+	const uint8_t *bulk; /* [h.bulk] */
+};
+
+struct lr_link_ops {
+	/* Connected and, with TLS, the peer's key proven: lr_link_peer(). */
+	void (*open_cb)(struct lr_link *link, void *arg);
+	/* A request or a pushed frame; valid during the call only. Replies to
+	 * lr_link_request go to its own callback. */
+	void (*frame_cb)(struct lr_link *link, const struct lr_frame *f,
+			 void *arg);
+	/* The last call; the link is freed after it. */
+	void (*close_cb)(struct lr_link *link, enum lr_err why, void *arg);
+	/* Optional. The queue has fallen below the low mark (1 MiB) after
+	 * lr_link_queued() was over the high mark. */
+	void (*drain_cb)(struct lr_link *link, void *arg);
+};
+
+/* Bytes that a frame carries by reference: `release` (may be NULL: `p` is
+ * copied) is called once, when they are sent or given up, on the loop's
+ * thread, possibly before the send call returns. */
+struct lr_bulk {
+	const void *p;
+	size_t len;
+	void (*release)(void *owner);
+	void *owner;
+};
+
+/* f == NULL when err != OK (TIMEOUT, CLOSED, ...). An ERROR reply comes as its
+ * own err and f holds the frame. */
+typedef void (*lr_reply_cb)(struct lr_link *link, enum lr_err err,
+			    const struct lr_frame *f, void *arg);
+
+struct lr_link_options {
+	struct lr_tls *tls;	 /* NULL: in clear (Unix sockets) */
+	const struct lr_dev *peer; /* the only key accepted; NULL: any */
+	unsigned connect_ms;	 /* connect and handshake, default 5,000 */
+};
+
+/* `addr`: numeric, sockaddr_in, _in6 (with its scope) or _un. Never NULL but
+ * when out of memory; failures come through close_cb. */
+struct lr_link *lr_link_connect(uv_loop_t *loop, const struct sockaddr *addr,
+				const struct lr_link_options *opt,
+				const struct lr_link_ops *ops, void *arg);
+
+/* Tries every address of "h:p,[v6]:p,..." in parallel (fe80 addresses without
+ * a scope on every interface that is up); the first whose handshake is good
+ * wins and becomes `ret`. Names are resolved off the loop. why: the last
+ * error. */
+struct lr_dial;
+typedef void (*lr_dial_cb)(struct lr_link *link, enum lr_err why, void *arg);
+struct lr_dial *lr_dial_start(uv_loop_t *loop, const char *addrs,
+			      const struct lr_link_options *opt,
+			      const struct lr_link_ops *ops, void *link_arg,
+			      lr_dial_cb cb, void *arg);
+void lr_dial_stop(struct lr_dial *dial); /* the callback will not run */
+
+void lr_link_set_ops(struct lr_link *link, const struct lr_link_ops *ops,
+		     void *arg);
+void *lr_link_arg(const struct lr_link *link);
+
+/* Queues one frame. `meta` is copied. CLOSED: the link is on its way out (the
+ * bulk is released all the same). */
+enum lr_err lr_link_send(struct lr_link *link, unsigned type, uint64_t req,
+			 const void *meta, size_t meta_len,
+			 const struct lr_bulk *bulk);
+
+/* Sends and waits: `cb` runs exactly once, with the reply, TIMEOUT after
+ * `deadline_ms`, or CLOSED. A late reply is dropped. Returns a handle for
+ * lr_link_forget (0: could not be sent, cb will still run, from the loop). */
+uint64_t lr_link_request(struct lr_link *link, unsigned type, const void *meta,
+			 size_t meta_len, const struct lr_bulk *bulk,
+			 unsigned deadline_ms, lr_reply_cb cb, void *arg);
+void lr_link_forget(struct lr_link *link, uint64_t handle); /* cb never runs */
+
+/* Encodes message `name` from *msg and sends or requests it. */
+#define LR_SEND(link, NAME, name, req, msg, bulk)                              \
+	lr_link_send_enc(link, LR_M_##NAME, req,                               \
+			 (lr_enc_any)(void (*)(void))lr_enc_##name, msg, bulk)
+#define LR_REQUEST(link, NAME, name, msg, bulk, ms, cb, arg)                   \
+	lr_link_request_enc(link, LR_M_##NAME,                                 \
+			    (lr_enc_any)(void (*)(void))lr_enc_##name, msg,    \
+			    bulk, ms, cb, arg)
+typedef void (*lr_enc_any)(struct lr_writer *w, const void *msg);
+enum lr_err lr_link_send_enc(struct lr_link *link, unsigned type, uint64_t req,
+			     lr_enc_any enc, const void *msg,
+			     const struct lr_bulk *bulk);
+uint64_t lr_link_request_enc(struct lr_link *link, unsigned type,
+			     lr_enc_any enc, const void *msg,
+			     const struct lr_bulk *bulk, unsigned deadline_ms,
+			     lr_reply_cb cb, void *arg);
+/* Answers a request with ERROR{err, text}. */
+void lr_link_send_error(struct lr_link *link, uint64_t req, enum lr_err err,
+			const char *text);
+
+/* Asynchronous; `why` goes to close_cb. May be called twice. What is queued
+ * is sent first for up to 1 s when why is LR_E_OK. */
+void lr_link_close(struct lr_link *link, enum lr_err why);
+
+bool lr_link_is_open(const struct lr_link *link);
+/* The key that the other side proved; zero on Unix sockets. */
+const struct lr_dev *lr_link_peer(const struct lr_link *link);
+/* Unix sockets: the other side's user; UINT32_MAX elsewhere. */
+uint32_t lr_link_uid(const struct lr_link *link);
+bool lr_link_is_local(const struct lr_link *link);
+/* Numeric "10.0.0.2:7451", or "local". */
+const char *lr_link_address(const struct lr_link *link);
+/* The address of our own end, numeric, without the port. */
+const char *lr_link_local_address(const struct lr_link *link);
+size_t lr_link_queued(const struct lr_link *link); /* bytes not yet sent */
+/* Stop or resume reading: back-pressure by the owner. */
+void lr_link_pause(struct lr_link *link, bool paused);
+
+/* --- listening ---------------------------------------------------------- */
+
+struct lr_accept_limits {
+	unsigned half_open;	 /* default 64 */
+	unsigned half_open_each; /* per address, default 8 */
+	unsigned handshake_ms;	 /* default 5,000 */
+};
+
+/* `link` is open; set its ops before returning or close it. */
+typedef void (*lr_accept_cb)(struct lr_link *link, void *arg);
+
+/* "host:port" ("[::]:7450" takes IPv4 too; port 0 = any free), or "/path" for
+ * a Unix socket with `mode`, replacing a stale one. ret is set on success. */
+enum lr_err lr_listen(uv_loop_t *loop, const char *where, unsigned mode,
+		      struct lr_tls *tls, const struct lr_accept_limits *limits,
+		      lr_accept_cb cb, void *arg, struct lr_listener **ret,
+		      char *why, size_t why_cap);
+uint16_t lr_listener_port(const struct lr_listener *l);
+void lr_listener_close(struct lr_listener *l); /* its links live on */
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A donor's RAM: log-structured segments of 8 MiB and a per-slot index.
+ *
+ * Entries are immutable and checksummed; a newer one replaces the older by
+ * moving the index. The cleaner moves survivors out of sparse segments so that
+ * RAM really returns to the host (munmap). One store belongs to one shard
+ * thread: no call may come from another. The store knows nothing of views: the
+ * caller decides what may be stored (core/slot.h). */
+#ifndef LR_STORE_STORE_H
+#define LR_STORE_STORE_H
+
+#include "core/err.h"
+#include "core/id.h"
+#include "core/tag.h"
+
+#define LR_SEGMENT_BYTES (8u << 20)
+
+struct lr_store;
+struct lr_pin; /* keeps the segment of one value where it is */
+
+struct lr_entry {
+	struct lr_id id;
+	struct lr_tag tag;
+	uint8_t kind;	     /* LR_KIND_* */
+	uint8_t state;	     /* LR_FOUND_VALUE, _TOMB or _BAD */
+	uint32_t bytes;	     /* of the value; 0 for TOMB and BAD */
+	uint64_t expires_ms; /* Unix time; 0 = never */
+	uint64_t sum;	     /* XXH3, 64 bits, of the value */
+	uint64_t stored_ms;  /* CLOCK_BOOTTIME, when stored or touched here */
+	const void *value;   /* valid until the next call, unless pinned */
+};
+
+struct lr_store_usage {
+	uint64_t limit;	  /* lent */
+	uint64_t mapped;  /* segments, index and overhead: what the host misses */
+	uint64_t live;	  /* headers and values that the index points at */
+	uint64_t entries; /* VALUEs and BADs */
+	uint64_t tombs;
+};
+
+struct lr_slot_usage {
+	uint64_t entries, tombs, bytes;
+};
+
+/* `limit`: bytes of host RAM, all included. NULL: out of memory. */
+struct lr_store *lr_store_new(unsigned nslots, uint64_t limit);
+void lr_store_free(struct lr_store *s); /* no pins may be left */
+
+/* Copies the value in and points the index at it (e->stored_ms is taken from
+ * `now_ms`). FULL: no room; the reserve is open to TOMBs and where
+ * `use_reserve`. The entry that was there is replaced only on success. */
+enum lr_err lr_store_put(struct lr_store *s, unsigned slot,
+			 const struct lr_entry *e, bool use_reserve,
+			 uint64_t now_ms);
+/* In place: a touched manifest, or an entry found corrupt. */
+void lr_store_touch(struct lr_store *s, unsigned slot, const struct lr_id *id,
+		    const struct lr_tag *tag, uint64_t now_ms);
+
+/* False: no entry. */
+bool lr_store_get(struct lr_store *s, unsigned slot, const struct lr_id *id,
+		  struct lr_entry *ret);
+/* Recomputes the checksum; false: the value is corrupt. */
+bool lr_store_verify(const struct lr_entry *e);
+/* Pins the value of an entry that lr_store_get gave just now. Unpinning is
+ * cheap; a dropped or cleaned segment returns to the host at the last unpin. */
+struct lr_pin *lr_store_pin(struct lr_store *s, const struct lr_entry *e);
+void lr_store_unpin(void *pin);
+
+/* Up to `max` entries with IDs above `after` (NULL: from the start), ordered
+ * by ID; returns how many. Values are not pinned: use at once. */
+size_t lr_store_scan(struct lr_store *s, unsigned slot,
+		     const struct lr_id *after, struct lr_entry *ret,
+		     size_t max);
+void lr_store_drop(struct lr_store *s, unsigned slot, const struct lr_id *id);
+void lr_store_drop_slot(struct lr_store *s, unsigned slot);
+struct lr_slot_usage lr_store_slot(const struct lr_store *s, unsigned slot);
+
+struct lr_store_usage lr_store_usage(const struct lr_store *s);
+/* A lower limit than what is used takes effect as the cleaner and the caller
+ * make room: no entry is dropped. */
+void lr_store_set_limit(struct lr_store *s, uint64_t limit);
+
+/* Does up to `budget_us` of cleaning and releasing; true: there is more worth
+ * doing now. `eager`: down to the least RAM, not just below the threshold. */
+bool lr_store_clean(struct lr_store *s, unsigned budget_us, bool eager);
+
+#endif

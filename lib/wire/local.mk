@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# lib/wire: the protocol, bytes in and bytes out.
+noinst_LTLIBRARIES += lib/wire/liblrwire.la
+lib_wire_liblrwire_la_SOURCES = \
+	lib/wire/cursor.c \
+	lib/wire/cursor.h \
+	lib/wire/messages.h \
+	lib/wire/msg.c \
+	lib/wire/msg.h
+lib_wire_liblrwire_la_LIBADD = lib/core/liblrcore.la

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The protocol as one table: from it come the message numbers, names, limits,
+ * structs, encoders, decoders (msg.h), and the byte tables of doc/protocol.md.
+ *
+ * A frame is a 16-byte header, `meta` (the fields below, in order) and `bulk`
+ * (records or a value):
+ *
+ *   u32 bulk length | u16 meta length | u16 message number | u64 request
+ *
+ * Integers are little-endian. A reply carries its request's number; what is
+ * pushed carries 0. Fields: u8 u16 u32 u64, id (16 bytes), dev (32), tag
+ * (ts u64, writer u64, seq u32), str (u16 length, bytes). */
+#ifndef LR_WIRE_MESSAGES_H
+#define LR_WIRE_MESSAGES_H
+
+#include "core/terms.h"
+
+#define LR_HEADER_BYTES 16
+#define LR_META_MAX 2048u
+#define LR_VALUE_MAX (256u * 1024)
+#define LR_HEAD_MAX 1024u /* a manifest's head, before its inline value */
+#define LR_BULK_MAX (LR_VALUE_MAX + LR_HEAD_MAX)
+
+#define LR_PROTO_MIN 1
+#define LR_PROTO_MAX 1
+
+/* clang-format off */
+
+/* --- records: what bulk parts are made of ------------------------------ */
+
+#define LR_REC_SLOTNO(F)    F(u16, slot)
+#define LR_REC_SLOT_CE(F)   F(u16, slot) F(u64, ce)
+/* What a donor holds of a slot: hello, SLOTS_R, SEAL_R. result: lr_err. */
+#define LR_REC_SLOT_STATE(F) \
+	F(u16, slot) F(u16, result) F(u64, prom) F(u8, status) F(u64, ce)
+/* One entry, as listed to a member that syncs. state: LR_FOUND_*. */
+#define LR_REC_ENTRY(F) \
+	F(id, id) F(tag, tag) F(u8, kind) F(u8, state) F(u32, bytes) F(u64, sum)
+#define LR_REC_MEMBER(F) \
+	F(u64, inc) F(dev, dev) F(dev, machine) F(u16, shards) F(u8, up) \
+	F(str, name) F(str, addrs)
+#define LR_REC_DEVICE(F)    F(dev, dev) F(u8, roles) F(str, name)
+/* One object, as reported by donors and listed to users. state: LR_OBJECT_* */
+#define LR_REC_OBJECT(F) \
+	F(u8, state) F(id, id) F(u64, size) F(u64, created_ms) \
+	F(u64, expires_ms) F(dev, owner) F(u32, uid) F(u8, flags) F(str, name)
+/* What LIST and STAT answer on top: copies there and wanted, which donors. */
+#define LR_REC_LISTED(F) \
+	F(u8, state) F(id, id) F(u64, size) F(u64, created_ms) \
+	F(u64, expires_ms) F(dev, owner) F(u32, uid) F(u8, flags) F(str, name) \
+	F(u8, copies) F(u8, wanted) F(str, owner_name) F(str, donors)
+#define LR_REC_DONOR(F) \
+	F(dev, dev) F(u64, inc) F(str, name) F(str, address) F(u8, state) \
+	F(u64, lent) F(u64, held) F(u64, host_available) F(u64, entries) \
+	F(u32, p50_us) F(u32, p99_us) F(str, version) F(u64, since_ms) \
+	F(u32, slots_lost) F(u32, slots_short)
+#define LR_REC_PENDING(F) \
+	F(dev, dev) F(str, code) F(str, name) F(str, address) F(u8, roles) \
+	F(u64, since_ms)
+#define LR_REC_TEXT(F)      F(str, text)
+
+#define LR_RECORDS(R) \
+	R(SLOTNO, slotno)   R(SLOT_CE, slot_ce)  R(SLOT_STATE, slot_state) \
+	R(ENTRY, entry)     R(MEMBER, member)    R(DEVICE, device) \
+	R(OBJECT, object)   R(LISTED, listed)    R(DONOR, donor) \
+	R(PENDING, pending) R(TEXT, text)
+
+/* --- messages ----------------------------------------------------------- */
+
+#define LR_MSG_HELLO(F) \
+	F(u16, proto_min) F(u16, proto_max) F(u8, role) F(dev, pool) \
+	F(u64, inc) F(u16, port) F(u16, shards) F(dev, machine) \
+	F(u64, lent) F(u64, used) F(str, name) F(str, version) F(str, site) \
+	F(str, addrs)
+#define LR_MSG_WELCOME(F) \
+	F(u16, proto) F(dev, pool) F(u64, inc) F(u64, run) F(u64, epoch) \
+	F(u8, admitted) F(str, pool_name) F(str, name) F(str, version)
+#define LR_MSG_ERROR(F)     F(u16, err) F(str, text)
+#define LR_MSG_DONE(F)      F(u16, err) F(str, text)
+#define LR_MSG_ENROL(F)     F(u8, roles) F(str, name) F(str, version)
+#define LR_MSG_ENROL_R(F)   F(u8, state) F(str, text)
+
+/* data path: requester or donor -> donor; ce = 0: local program -> requester */
+#define LR_MSG_GET(F) \
+	F(u16, slot) F(u64, ce) F(id, id) F(u8, flags) F(u32, deadline_ms)
+#define LR_MSG_GET_R(F) \
+	F(u16, err) F(u8, found) F(u8, synced) F(u8, kind) F(tag, tag) \
+	F(u64, expires_ms) F(u64, sum)
+#define LR_MSG_PUT(F) \
+	F(u16, slot) F(u64, ce) F(id, id) F(tag, tag) F(u8, kind) F(u8, flags) \
+	F(u64, expires_ms) F(u64, sum) F(u32, deadline_ms)
+#define LR_MSG_PUT_R(F)     F(u16, err) F(u8, copies) F(tag, tag) F(str, text)
+#define LR_MSG_STALE(F)     F(u16, slot) F(u64, prom)
+#define LR_MSG_SCAN(F)      F(u16, slot) F(u64, ce) F(id, after) F(u8, first)
+#define LR_MSG_SCAN_R(F)    F(u16, err) F(u8, more)
+#define LR_MSG_FIND(F)      F(u16, slot) F(u64, ce) F(str, prefix)
+#define LR_MSG_FIND_R(F)    F(u16, err)
+#define LR_MSG_PING(F)      F(u64, token)
+#define LR_MSG_PING_R(F)    F(u64, token) F(u64, inc)
+#define LR_MSG_VIEW_GET(F)  F(u16, part)
+#define LR_MSG_VIEW(F) \
+	F(u64, run) F(u64, rev) F(u64, epoch) F(u16, part) F(u16, parts)
+#define LR_MSG_VIEW_DELTA(F) \
+	F(u64, run) F(u64, from) F(u64, to) F(u64, epoch) F(u16, part) \
+	F(u16, parts)
+
+/* coordinator -> donor */
+#define LR_MSG_SEAL(F)      F(u64, epoch) F(u64, run)
+#define LR_MSG_SEAL_R(F)    F(u64, epoch) F(u64, inc)
+#define LR_MSG_INSTALL(F)   F(u64, epoch) F(u64, run)
+#define LR_MSG_INSTALL_R(F) F(u64, epoch) F(u64, inc)
+#define LR_MSG_SLOTS_GET(F) F(u8, reserved)
+#define LR_MSG_SLOTS_R(F)   F(u64, inc)
+#define LR_MSG_PROBE(F)     F(dev, dev) F(u64, inc) F(str, addrs)
+#define LR_MSG_DEVICES(F)   F(u64, version) F(u16, part) F(u16, parts)
+
+/* donor -> coordinator */
+#define LR_MSG_BEAT(F) \
+	F(u64, inc) F(u64, seq) F(u64, tick) F(u64, lent) F(u64, used) \
+	F(u64, host_available) F(u32, psi_some) F(u32, psi_full) \
+	F(u64, entries) F(u64, max_prom) F(u32, sealed) F(u32, syncing) \
+	F(u64, sync_left) F(u64, ops) F(u32, p50_us) F(u32, p99_us)
+#define LR_MSG_BEAT_R(F)    F(u64, seq) F(u64, rev)
+#define LR_MSG_SYNCED(F)    F(u64, inc)
+#define LR_MSG_SYNC_FULL(F) F(u64, inc)
+#define LR_MSG_REPORT(F) \
+	F(u16, slot) F(u64, ce) F(u8, flags) F(u64, entries) F(u64, bytes)
+#define LR_MSG_LEAVE(F)     F(u8, reserved)
+#define LR_MSG_LEAVE_R(F)   F(u16, err) F(u32, slots_left) F(u32, slots_sole)
+#define LR_MSG_UNREACHED(F) F(dev, dev) F(u64, inc)
+
+/* asking the coordinator (uid is stamped by the local daemon) */
+#define LR_MSG_STATUS(F)    F(u32, uid)
+#define LR_MSG_STATUS_R(F) \
+	F(dev, pool) F(u64, epoch) F(u8, health) F(u32, donors_up) \
+	F(u32, donors_known) F(u64, lent) F(u64, held) F(u64, stored) \
+	F(u64, usable) F(u64, objects) F(u32, slots_full) F(u32, slots_short) \
+	F(u32, slots_unavailable) F(u32, slots_lost) F(u64, recovery_left) \
+	F(u64, recovery_rate) F(u8, survives_donor) F(u8, survives_machine) \
+	F(u8, encrypted) F(u8, complete) F(str, pool_name)
+#define LR_MSG_DONORS(F)    F(u32, uid)
+#define LR_MSG_DONORS_R(F)  F(u16, err)
+#define LR_MSG_LIST(F) \
+	F(u32, uid) F(u8, flags) F(id, after) F(u8, first) F(str, pattern)
+#define LR_MSG_LIST_R(F)    F(u16, err) F(u8, more) F(str, text)
+#define LR_MSG_RESOLVE(F)   F(u32, uid) F(str, ref)
+#define LR_MSG_RESOLVE_R(F) F(u16, err)
+#define LR_MSG_PENDING(F)   F(u32, uid)
+#define LR_MSG_PENDING_R(F) F(u16, err)
+#define LR_MSG_ADMIT(F)     F(u32, uid) F(u8, roles) F(str, ref)
+#define LR_MSG_REFUSE(F)    F(u32, uid) F(str, ref)
+#define LR_MSG_DRAIN(F)     F(u32, uid) F(u8, undo) F(str, ref)
+#define LR_MSG_FORGET(F)    F(u32, uid) F(str, ref)
+#define LR_MSG_DISCARD(F)   F(id, id)
+
+/* asking the local daemon */
+#define LR_MSG_HERE(F)      F(u8, reserved)
+#define LR_MSG_HERE_R(F) \
+	F(u8, state) F(dev, dev) F(dev, pool) F(u32, uid) F(str, name) \
+	F(str, pool_name) F(str, coordinator) F(str, code) F(str, detail)
+#define LR_MSG_LEND(F)      F(str, spec)
+#define LR_MSG_LEND_R(F) \
+	F(u16, err) F(u64, lent) F(u64, used) F(u64, host_available) \
+	F(str, spec) F(str, text)
+
+/*      number NAME      name      most bulk     what it says */
+#define LR_MESSAGES(M) \
+	M( 1, HELLO,      hello,      LR_BULK_MAX, "who I am; a donor adds slot_state records") \
+	M( 2, WELCOME,    welcome,    0,           "who I am, and whether you are admitted") \
+	M( 3, ERROR,      error,      0,           "the request failed, or the link is about to close") \
+	M( 4, DONE,       done,       0,           "answer to a request that needs no more than a word") \
+	M( 5, ENROL,      enrol,      0,           "let me in; repeated while the daemon lives") \
+	M( 6, ENROL_R,    enrol_r,    0,           "pending, admitted or refused") \
+	M(16, GET,        get,        0,           "read an entry, or its tag alone") \
+	M(17, GET_R,      get_r,      LR_BULK_MAX, "the value") \
+	M(18, PUT,        put,        LR_BULK_MAX, "store a tagged value, or a TOMB") \
+	M(19, PUT_R,      put_r,      0,           "the tag now stored") \
+	M(20, STALE,      stale,      256,         "not under that ce; the cfg installed, if any") \
+	M(21, SCAN,       scan,       0,           "entries of a slot, from a SYNCED src") \
+	M(22, SCAN_R,     scan_r,     LR_BULK_MAX, "entry records in the order of their IDs") \
+	M(23, FIND,       find,       0,           "objects of a slot by prefix") \
+	M(24, FIND_R,     find_r,     LR_BULK_MAX, "object records") \
+	M(25, PING,       ping,       0,           "are you there") \
+	M(26, PING_R,     ping_r,     0,           "yes, in this incarnation") \
+	M(27, VIEW_GET,   view_get,   0,           "one part of the whole view") \
+	M(28, VIEW,       view,       LR_BULK_MAX, "a part of the whole view") \
+	M(29, VIEW_DELTA, view_delta, LR_BULK_MAX, "what changed from one rev to another") \
+	M(32, SEAL,       seal,       LR_BULK_MAX, "promise the epoch for these slots (slotno)") \
+	M(33, SEAL_R,     seal_r,     LR_BULK_MAX, "slot_state records, each with the cfg installed") \
+	M(34, INSTALL,    install,    LR_BULK_MAX, "configurations") \
+	M(35, INSTALL_R,  install_r,  LR_BULK_MAX, "slot_state records of the slots named") \
+	M(36, SLOTS_GET,  slots_get,  0,           "tell all your slots") \
+	M(37, SLOTS_R,    slots_r,    LR_BULK_MAX, "slot_state records") \
+	M(38, PROBE,      probe,      0,           "can you reach that donor") \
+	M(39, DEVICES,    devices,    LR_BULK_MAX, "the admitted devices") \
+	M(48, BEAT,       beat,       0,           "alive, and how I am") \
+	M(49, BEAT_R,     beat_r,     0,           "heard") \
+	M(50, SYNCED,     synced,     LR_BULK_MAX, "slot_ce records that are synced") \
+	M(51, SYNC_FULL,  sync_full,  LR_BULK_MAX, "slot_ce records for which I have no room") \
+	M(52, REPORT,     report,     LR_BULK_MAX, "object records of a slot, all or changes") \
+	M(53, LEAVE,      leave,      0,           "I want to go; answered when I may") \
+	M(54, LEAVE_R,    leave_r,    0,           "go, or what is still on you alone") \
+	M(55, UNREACHED,  unreached,  0,           "I cannot reach that donor") \
+	M(64, STATUS,     status,     0,           "the pool at a glance") \
+	M(65, STATUS_R,   status_r,   LR_BULK_MAX, "text records: the reasons") \
+	M(66, DONORS,     donors,     0,           "the donors") \
+	M(67, DONORS_R,   donors_r,   LR_BULK_MAX, "donor records") \
+	M(68, LIST,       list,       0,           "objects by pattern, a page at a time") \
+	M(69, LIST_R,     list_r,     LR_BULK_MAX, "listed records") \
+	M(70, RESOLVE,    resolve,    0,           "what a name or prefix means") \
+	M(71, RESOLVE_R,  resolve_r,  LR_BULK_MAX, "listed records, best first") \
+	M(72, PENDING,    pending,    0,           "devices that want in") \
+	M(73, PENDING_R,  pending_r,  LR_BULK_MAX, "pending records") \
+	M(74, ADMIT,      admit,      0,           "let a device in") \
+	M(75, REFUSE,     refuse,     0,           "do not") \
+	M(76, DRAIN,      drain,      0,           "move everything off a donor") \
+	M(77, FORGET,     forget,     0,           "a donor's RAM is gone for good") \
+	M(78, DISCARD,    discard,    0,           "forget the lost object's row") \
+	M(80, HERE,       here,       0,           "how does the local daemon stand") \
+	M(81, HERE_R,     here_r,     0,           "its state, and the pairing code") \
+	M(82, LEND,       lend,       0,           "lend so much, or just tell") \
+	M(83, LEND_R,     lend_r,     0,           "what is lent now")
+/* clang-format on */
+
+#endif

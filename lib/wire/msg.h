@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the table in messages.h gives: for each message a number LR_MSG_NAME,
+ * struct lr_msg_name, lr_enc_name() and lr_dec_name(); for each record struct
+ * lr_rec_name, lr_enc_rec_name() and lr_dec_rec_name(). Pure.
+ *
+ * A decoder reads exactly the fields; strings point into the frame. Message
+ * decoders take the whole meta part and demand that it is consumed. */
+#ifndef LR_WIRE_MSG_H
+#define LR_WIRE_MSG_H
+
+#include "core/err.h"
+#include "core/view.h"
+#include "wire/cursor.h"
+#include "wire/messages.h"
+
+enum lr_msg {
+	LR_MSG_NONE = 0,
+#define LR_MSG_ENUM(num, NAME, name, bulk, doc) LR_M_##NAME = num,
+	LR_MESSAGES(LR_MSG_ENUM)
+#undef LR_MSG_ENUM
+};
+#define LR_MSG_NUMBERS 96 /* all message numbers are below */
+
+typedef uint8_t lr_t_u8;
+typedef uint16_t lr_t_u16;
+typedef uint32_t lr_t_u32;
+typedef uint64_t lr_t_u64;
+typedef struct lr_id lr_t_id;
+typedef struct lr_dev lr_t_dev;
+typedef struct lr_tag lr_t_tag;
+typedef struct lr_str lr_t_str;
+
+#define LR_FIELD(type, name) lr_t_##type name;
+#define LR_DECLARE_MSG(num, NAME, name, bulk, doc)                             \
+	struct lr_msg_##name {                                                 \
+		LR_MSG_##NAME(LR_FIELD)                                        \
+	};                                                                     \
+	void lr_enc_##name(struct lr_writer *w, const struct lr_msg_##name *m); \
+	bool lr_dec_##name(const void *meta, size_t len,                       \
+			   struct lr_msg_##name *ret);
+#define LR_DECLARE_REC(NAME, name)                                             \
+	struct lr_rec_##name {                                                 \
+		LR_REC_##NAME(LR_FIELD)                                        \
+	};                                                                     \
+	void lr_enc_rec_##name(struct lr_writer *w,                            \
+			       const struct lr_rec_##name *m);                 \
+	bool lr_dec_rec_##name(struct lr_reader *r, struct lr_rec_##name *ret);
+
+LR_MESSAGES(LR_DECLARE_MSG)
+LR_RECORDS(LR_DECLARE_REC)
+
+#undef LR_DECLARE_MSG
+#undef LR_DECLARE_REC
+
+struct lr_header {
+	uint32_t bulk;
+	uint16_t meta;
+	uint16_t type;
+	uint64_t req; /* 0: pushed, wants no reply */
+};
+
+void lr_enc_header(uint8_t out[LR_HEADER_BYTES], const struct lr_header *h);
+/* Reads 16 bytes and checks number and lengths against the table; false: the
+ * peer speaks something else, close the link. */
+bool lr_dec_header(const uint8_t in[LR_HEADER_BYTES], struct lr_header *ret);
+
+const char *lr_msg_name(unsigned type); /* "GET", or "?" */
+uint32_t lr_msg_bulk_max(unsigned type);
+
+/* A configuration as bulk carries it: slot, ce, counts, members. */
+#define LR_CFG_BYTES_MAX (2 + 8 + 4 + 8 * LR_MEM_MAX)
+void lr_enc_cfg(struct lr_writer *w, unsigned slot, const struct lr_cfg *cfg);
+/* False: cut, or a configuration that cannot be (see lr_cfg_valid; ce = 0 is
+ * allowed here and means "none"). */
+bool lr_dec_cfg(struct lr_reader *r, unsigned *ret_slot, struct lr_cfg *ret);
+
+#endif
