@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+pkgconfigdir = $(libdir)/pkgconfig
+nodist_pkgconfig_DATA = packaging/liblanram.pc
