@@ -21,6 +21,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default) /* all else stays hidden */
+#endif
 
 #define LANRAM_ID_TEXT 27     /* 26 characters and NUL */
 #define LANRAM_INLINE_MAX (256 * 1024)
@@ -131,6 +134,9 @@ const struct lanram_stored *lanram_op_stored(const struct lanram_op *op);
 const void *lanram_op_value(const struct lanram_op *op, size_t *ret_size);
 void lanram_op_free(struct lanram_op *op);
 
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif
