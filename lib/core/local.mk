@@ -5,14 +5,19 @@ noinst_LTLIBRARIES += lib/core/liblrcore.la
 lib_core_liblrcore_la_SOURCES = \
 	lib/core/catalog.h \
 	lib/core/coord.h \
+	lib/core/err.c \
 	lib/core/err.h \
+	lib/core/id.c \
 	lib/core/id.h \
+	lib/core/mutate.h \
 	lib/core/op.h \
 	lib/core/placement.h \
+	lib/core/slot.c \
 	lib/core/slot.h \
 	lib/core/suspect.h \
 	lib/core/sync.h \
 	lib/core/tag.h \
 	lib/core/terms.h \
+	lib/core/view.c \
 	lib/core/view.h
 lib_core_liblrcore_la_LIBADD = $(XXHASH_LIBS)

@@ -42,6 +42,9 @@ enum lr_install {
 	LR_INSTALL_REFUSED, /* not a member, below the promise, or old */
 	LR_INSTALL_KEPT,    /* I am a source: entries stay, SYNCED (or merging) */
 	LR_INSTALL_EMPTIED, /* not a source: drop all entries, SYNCING */
+	/* An unsynced source of a lost slot: objects stay, registers and names
+	 * are dropped; SYNCED (or merging). */
+	LR_INSTALL_SALVAGED,
 };
 enum lr_install lr_slot_install(struct lr_slot *s, uint64_t me,
 				const struct lr_cfg *cfg, uint64_t run);

@@ -50,6 +50,7 @@ struct lr_view {
 /* False: out of memory. */
 bool lr_view_init(struct lr_view *v, unsigned nslots);
 void lr_view_done(struct lr_view *v);
+/* Initialises `to`, which holds nothing yet. False: out of memory. */
 bool lr_view_copy(struct lr_view *to, const struct lr_view *from);
 
 struct lr_member *lr_view_member(const struct lr_view *v, uint64_t inc);
