@@ -9,17 +9,15 @@ include tests/unit/client.mk
 include tests/unit/daemon.mk
 
 # Checks of the tree itself.
-dist_check_SCRIPTS += tests/check-pure tests/check-listed
-TESTS += tests/check-pure tests/check-listed
-EXTRA_DIST += tests/run
+tree_checks = tests/check-pure tests/check-listed tests/check-docs
+dist_check_SCRIPTS += $(tree_checks)
+TESTS += $(tree_checks)
+EXTRA_DIST += tests/run tests/lab
+
+dist-hook:
+	find "$(distdir)" -name __pycache__ -prune -exec rm -rf {} +
 
 TESTS_ENVIRONMENT = top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
 	ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 \
 	UBSAN_OPTIONS=print_stacktrace=1 \
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
-
-check-pure: 
-	$(srcdir)/tests/check-pure $(srcdir)
-check-listed:
-	$(srcdir)/tests/check-listed $(srcdir)
-.PHONY: check-pure check-listed

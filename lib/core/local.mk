@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # lib/core: pure rules. Whoever adds a file adds its line here, .c and .h, in
-# the order of the alphabet (`make check-listed` names files left out).
+# the order of the alphabet (tests/check-listed names files left out).
 noinst_LTLIBRARIES += lib/core/liblrcore.la
 lib_core_liblrcore_la_SOURCES = \
 	lib/core/catalog.h \
