@@ -11,7 +11,10 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/id.h \
 	lib/core/mutate.h \
 	lib/core/op.h \
+	lib/core/placement.c \
 	lib/core/placement.h \
+	lib/core/placement_i.h \
+	lib/core/placement_tree.c \
 	lib/core/slot.c \
 	lib/core/slot.h \
 	lib/core/suspect.h \

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Assign by deficit, a class at a time, from the table as it is:
+ *
+ *   load   members that are gone or take nothing are dropped
+ *   trim   slots with too many copies (a move on its way) lose some
+ *   fill   slots with the fewest copies first get the neediest donor, on
+ *          another machine, then site, where there is one
+ *   part   copies that share a machine or site without need are moved apart
+ *   level  single copies go from donors above target to donors below
+ *
+ * Levelling starts only where one side is a whole copy off: rounding and small
+ * changes of weights move nothing, and a plan made of its own result is the
+ * same plan. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/placement_i.h"
+
+#define COPIES_MAX LR_CLASSES
+#define NONE UINT32_MAX
+#define EPS 1e-6
+
+struct row {
+	uint32_t mem[LR_MEM_MAX]; /* indices into the tree's donors */
+	uint32_t n;
+};
+
+/* Copies of one donor are chained through next[], so that levelling finds
+ * them; a copy is its slot * COPIES_MAX + its place in the row. */
+struct chain {
+	uint32_t head;
+	uint32_t at, before; /* where levelling has come to */
+	bool spent;	     /* nothing here for the donor that is being fed */
+};
+
+struct place {
+	struct place_tree t;
+	const struct lr_cfg *cfg; /* of this class */
+	struct row *row;
+	unsigned slots, copies;
+	struct chain *chain;
+	uint32_t *next;
+	bool *fed;
+};
+
+static void set_load(struct place_donor *d, unsigned load)
+{
+	d->load = load;
+	d->need = (d->node.target - load) / d->node.target;
+}
+
+static double above(const struct place_donor *d)
+{
+	return d->load - d->node.target;
+}
+
+static bool holds(const struct row *r, unsigned donor)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->mem[i] == donor)
+			return true;
+	return false;
+}
+
+/* 2: its site is new to the row (without its member `skip`), 1: its machine
+ * is, 0: neither. */
+static unsigned novelty(const struct place *p, const struct row *r,
+			unsigned skip, const struct place_donor *d)
+{
+	unsigned rank = 2;
+
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct place_donor *m = &p->t.donors[r->mem[i]];
+
+		if (i == skip)
+			continue;
+		if (m->machine == d->machine)
+			return 0;
+		if (m->site == d->site)
+			rank = 1;
+	}
+	return rank;
+}
+
+/* Machines, and below them sites, that a row is spread over. */
+static unsigned spread(const struct place *p, const struct row *r)
+{
+	unsigned machines = 0, sites = 0;
+
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct place_donor *d = &p->t.donors[r->mem[i]];
+		bool machine = true, site = true;
+
+		for (unsigned k = 0; k < i; k++) {
+			const struct place_donor *e = &p->t.donors[r->mem[k]];
+
+			machine = machine && d->machine != e->machine;
+			site = site && d->site != e->site;
+		}
+		machines += machine;
+		sites += site;
+	}
+	return machines * LR_MEM_MAX + sites;
+}
+
+/* No donor can be more novel to the row than this; with a member to skip, one
+ * may be less. */
+static unsigned top_novelty(const struct place *p, const struct row *r,
+			    unsigned skip)
+{
+	unsigned now = spread(p, r);
+
+	if (skip != NONE || now % LR_MEM_MAX < p->t.n_sites)
+		return 2;
+	return now / LR_MEM_MAX < p->t.n_machines;
+}
+
+static unsigned scatter(unsigned slot, unsigned n)
+{
+	uint64_t x = ((uint64_t)n << 32 | slot) + 1;
+
+	x *= 0x9e3779b97f4a7c15u;
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93u;
+	return (unsigned)(x >> 32);
+}
+
+/* The neediest donor for a row, of the highest novelty that there is (at least
+ * `least`), or NONE. Ties go to the first from a place that differs from slot
+ * to slot, so that the copies of one donor are paired with those of many. */
+static uint32_t neediest(const struct place *p, unsigned slot, unsigned skip,
+			 unsigned least)
+{
+	const struct row *r = &p->row[slot];
+	unsigned start = scatter(slot, r->n) % p->t.n;
+	uint32_t best = NONE;
+	unsigned best_rank = least, top = top_novelty(p, r, skip);
+	double best_need = 0;
+
+	for (unsigned k = 0, i = start; k < p->t.n; k++, i++) {
+		const struct place_donor *d;
+		unsigned rank;
+
+		if (i == p->t.n)
+			i = 0;
+		d = &p->t.donors[i];
+		if (best != NONE && best_rank == top && d->need <= best_need)
+			continue;
+		rank = novelty(p, r, skip, d);
+		if (rank < best_rank || holds(r, i))
+			continue;
+		if (best != NONE && rank == best_rank && d->need <= best_need)
+			continue;
+		best = i;
+		best_rank = rank;
+		best_need = d->need;
+	}
+	return best;
+}
+
+static void load_rows(struct place *p)
+{
+	for (unsigned i = 0; i < p->t.n; i++)
+		p->t.donors[i].load = 0;
+	for (unsigned s = 0; s < p->slots; s++) {
+		const struct lr_cfg *c = &p->cfg[s];
+		struct row *r = &p->row[s];
+
+		r->n = 0;
+		for (unsigned i = 0; i < c->n && i < LR_MEM_MAX; i++) {
+			int d = lr_place_tree_find(&p->t, c->mem[i]);
+
+			if (d < 0 || holds(r, (unsigned)d))
+				continue;
+			r->mem[r->n++] = (uint32_t)d;
+			p->t.donors[d].load++;
+		}
+	}
+	for (unsigned i = 0; i < p->t.n; i++)
+		set_load(&p->t.donors[i], p->t.donors[i].load);
+}
+
+/* Whom the row misses least: one whose machine or site it has twice, then the
+ * least needy, then the last. */
+static unsigned spare_member(const struct place *p, const struct row *r)
+{
+	unsigned worst = 0, worst_rank = 3;
+
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct place_donor *d = &p->t.donors[r->mem[i]];
+		unsigned rank = novelty(p, r, i, d);
+
+		if (rank > worst_rank ||
+		    (rank == worst_rank &&
+		     d->need > p->t.donors[r->mem[worst]].need))
+			continue;
+		worst = i;
+		worst_rank = rank;
+	}
+	return worst;
+}
+
+static void add_load(struct place *p, unsigned donor, int by)
+{
+	struct place_donor *d = &p->t.donors[donor];
+
+	set_load(d, (unsigned)((int)d->load + by));
+}
+
+static void trim(struct place *p)
+{
+	for (unsigned s = 0; s < p->slots; s++) {
+		struct row *r = &p->row[s];
+
+		while (r->n > p->copies) {
+			unsigned i = spare_member(p, r);
+
+			add_load(p, r->mem[i], -1);
+			r->n--;
+			memmove(&r->mem[i], &r->mem[i + 1],
+				(r->n - i) * sizeof r->mem[0]);
+		}
+	}
+}
+
+static void fill(struct place *p)
+{
+	for (unsigned have = 0; have < p->copies; have++) {
+		for (unsigned s = 0; s < p->slots; s++) {
+			struct row *r = &p->row[s];
+			uint32_t d;
+
+			if (r->n != have)
+				continue;
+			d = neediest(p, s, NONE, 0);
+			r->mem[r->n++] = d;
+			add_load(p, d, 1);
+		}
+	}
+}
+
+static void replace(struct place *p, struct row *r, unsigned i, uint32_t donor)
+{
+	add_load(p, r->mem[i], -1);
+	add_load(p, donor, 1);
+	r->mem[i] = donor;
+}
+
+static unsigned at_most(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+static void part(struct place *p)
+{
+	unsigned best = at_most(p->copies, p->t.n_machines) * LR_MEM_MAX +
+			at_most(p->copies, p->t.n_sites);
+
+	for (unsigned s = 0; s < p->slots; s++) {
+		struct row *r = &p->row[s];
+
+		for (unsigned k = 0; k < r->n && spread(p, r) < best; k++) {
+			unsigned i = spare_member(p, r);
+			unsigned now =
+				novelty(p, r, i, &p->t.donors[r->mem[i]]);
+			uint32_t d = now < 2 ? neediest(p, s, i, now + 1)
+					     : NONE;
+
+			if (d == NONE)
+				break;
+			replace(p, r, i, d);
+		}
+	}
+}
+
+static void chain_copy(struct place *p, uint32_t copy)
+{
+	const struct row *r = &p->row[copy / COPIES_MAX];
+	struct chain *c = &p->chain[r->mem[copy % COPIES_MAX]];
+
+	p->next[copy] = c->head;
+	c->head = copy;
+}
+
+/* Copies that the plan itself has just given go first: they are still on
+ * their way, so to send them elsewhere costs nothing. */
+static void chain_all(struct place *p)
+{
+	for (unsigned i = 0; i < p->t.n; i++)
+		p->chain[i].head = NONE;
+	for (int fresh = 0; fresh < 2; fresh++) {
+		for (uint32_t s = p->slots; s-- > 0;) {
+			const struct row *r = &p->row[s];
+
+			for (uint32_t i = 0; i < r->n; i++) {
+				uint64_t inc = p->t.donors[r->mem[i]].inc;
+				int at = lr_cfg_index(&p->cfg[s], inc);
+
+				if ((at < 0) == fresh)
+					chain_copy(p, s * COPIES_MAX + i);
+			}
+		}
+	}
+}
+
+static bool may_move(const struct place *p, uint32_t copy, unsigned to)
+{
+	const struct row *r = &p->row[copy / COPIES_MAX];
+	struct row moved = *r;
+
+	if (holds(r, to))
+		return false;
+	moved.mem[copy % COPIES_MAX] = to;
+	return spread(p, &moved) >= spread(p, r);
+}
+
+/* Moves one copy of `from` on; each chain is walked once a receiver, for what
+ * was no use to it stays so. */
+static bool give_one(struct place *p, unsigned from, unsigned to)
+{
+	struct chain *c = &p->chain[from];
+
+	while (c->at != NONE && !may_move(p, c->at, to)) {
+		c->before = c->at;
+		c->at = p->next[c->at];
+	}
+	if (c->at == NONE) {
+		c->spent = true;
+		return false;
+	}
+
+	uint32_t copy = c->at;
+
+	c->at = p->next[copy];
+	if (c->before == NONE)
+		c->head = c->at;
+	else
+		p->next[c->before] = c->at;
+	replace(p, &p->row[copy / COPIES_MAX], copy % COPIES_MAX, to);
+	chain_copy(p, copy);
+	return true;
+}
+
+static bool worth(const struct place_donor *from, const struct place_donor *to)
+{
+	double over = above(from), under = -above(to);
+
+	return over > EPS && under > EPS &&
+	       (over > 1 - EPS || under > 1 - EPS);
+}
+
+static uint32_t giver_for(const struct place *p, unsigned to)
+{
+	uint32_t best = NONE;
+
+	for (unsigned i = 0; i < p->t.n; i++) {
+		const struct place_donor *d = &p->t.donors[i];
+
+		if (p->chain[i].spent || !worth(d, &p->t.donors[to]))
+			continue;
+		if (best == NONE || above(d) > above(&p->t.donors[best]))
+			best = i;
+	}
+	return best;
+}
+
+static bool feed(struct place *p, unsigned to)
+{
+	bool moved = false;
+	uint32_t from;
+
+	for (unsigned i = 0; i < p->t.n; i++) {
+		p->chain[i].at = p->chain[i].head;
+		p->chain[i].before = NONE;
+		p->chain[i].spent = false;
+	}
+	while ((from = giver_for(p, to)) != NONE)
+		moved |= give_one(p, from, to);
+	return moved;
+}
+
+static uint32_t hungriest(const struct place *p)
+{
+	uint32_t best = NONE;
+
+	for (unsigned i = 0; i < p->t.n; i++) {
+		const struct place_donor *d = &p->t.donors[i];
+
+		if (p->fed[i] || above(d) > -EPS)
+			continue;
+		if (best == NONE || above(d) < above(&p->t.donors[best]))
+			best = i;
+	}
+	return best;
+}
+
+/* Ends: each move lowers the sum of the squares of what is off target. */
+static void level(struct place *p)
+{
+	bool moved = true;
+
+	chain_all(p);
+	while (moved) {
+		uint32_t to;
+
+		moved = false;
+		memset(p->fed, 0, p->t.n * sizeof *p->fed);
+		while ((to = hungriest(p)) != NONE) {
+			p->fed[to] = true;
+			moved |= feed(p, to);
+		}
+	}
+}
+
+static void tell(const struct place *p, struct lr_want *want)
+{
+	for (unsigned s = 0; s < p->slots; s++) {
+		const struct row *r = &p->row[s];
+
+		want[s] = (struct lr_want){ 0 };
+		for (int fresh = 0; fresh < 2; fresh++)
+			for (unsigned i = 0; i < r->n; i++) {
+				uint64_t inc = p->t.donors[r->mem[i]].inc;
+
+				if ((lr_cfg_index(&p->cfg[s], inc) < 0) ==
+				    fresh)
+					want[s].mem[want[s].n++] = inc;
+			}
+	}
+}
+
+static void place_class(struct place *p, unsigned copies, struct lr_want *want)
+{
+	p->copies = at_most(copies, p->t.n);
+	lr_place_tree_aim(&p->t, p->copies, p->slots);
+	load_rows(p);
+	trim(p);
+	fill(p);
+	part(p);
+	level(p);
+	tell(p, want);
+}
+
+static bool place_init(struct place *p, unsigned slots,
+		       const struct lr_place_donor *donors, size_t n)
+{
+	*p = (struct place){ .slots = slots };
+	if (!lr_place_tree_init(&p->t, donors, n))
+		return false;
+	p->row = calloc(slots + 1u, sizeof *p->row);
+	p->next = calloc((slots + 1u) * COPIES_MAX, sizeof *p->next);
+	p->chain = calloc(p->t.n + 1u, sizeof *p->chain);
+	p->fed = calloc(p->t.n + 1u, sizeof *p->fed);
+	return p->row && p->next && p->chain && p->fed;
+}
+
+static void place_done(struct place *p)
+{
+	lr_place_tree_done(&p->t);
+	free(p->row);
+	free(p->next);
+	free(p->chain);
+	free(p->fed);
+}
+
+bool lr_place(const struct lr_cfg *cfg, unsigned nslots,
+	      const struct lr_place_donor *donors, size_t n,
+	      struct lr_want *want)
+{
+	unsigned slots = nslots / LR_CLASSES;
+	struct place p;
+	bool ok = place_init(&p, slots, donors, n);
+
+	for (unsigned c = 0; ok && c < LR_CLASSES; c++) {
+		p.cfg = cfg + c * slots;
+		place_class(&p, lr_class_copies(c), want + c * slots);
+	}
+	place_done(&p);
+	return ok;
+}
+
+static int by_weight_down(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x < y) - (x > y);
+}
+
+/* No donor holds more than one copy of anything, so what the largest offer
+ * beyond `cap` is no use: cap = (1/R) * sum min(w_i, cap). With fewer donors
+ * than copies, what is stored has as many copies as there are donors. */
+uint64_t lr_place_usable(const uint64_t *weights, size_t n, unsigned copies)
+{
+	uint64_t *w = malloc((n + 1) * sizeof *w);
+	uint64_t sum = 0, cap = 0;
+	size_t up = 0;
+
+	if (!w)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!weights[i])
+			continue;
+		w[up++] = weights[i];
+		sum += weights[i];
+	}
+	qsort(w, up, sizeof *w, by_weight_down);
+	if (copies > up)
+		copies = (unsigned)up;
+	for (unsigned capped = 0; capped < copies; capped++) {
+		cap = sum / (copies - capped);
+		if (w[capped] <= cap)
+			break;
+		sum -= w[capped];
+	}
+	free(w);
+	return cap;
+}
