@@ -20,7 +20,7 @@ endif
 # Paths are known to make, not to configure.
 packaging/systemd/%.service: packaging/systemd/%.service.in
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
-		$(SED) 's,@sbindir@,$(sbindir),g' $< > $@.tmp && mv $@.tmp $@
+		$(SED) 's,[@]sbindir@,$(sbindir),g' $< > $@.tmp && mv $@.tmp $@
 
 # Not by DATA: dots and dashes in the names, and an owner's lanram.conf stays.
 install-data-hook:
