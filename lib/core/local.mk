@@ -10,6 +10,7 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/id.c \
 	lib/core/id.h \
 	lib/core/mutate.h \
+	lib/core/op.c \
 	lib/core/op.h \
 	lib/core/placement.c \
 	lib/core/placement.h \

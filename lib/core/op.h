@@ -4,13 +4,17 @@
  * value. One struct an operation, no allocation.
  *
  * PUT   to ALL members of the slot's cfg, same tag in every retry; done when
- *       all stored it under one ce. A higher tag in a reply: SUPERSEDED. The
+ *       all stored it under one ce. All answered, some with a higher tag:
+ *       SUPERSEDED: nothing of it may be left (objects: clean up), and it is
+ *       ordered before that one (registers: done). A conditional TOMB that met
+ *       a closed manifest: SUPERSEDED at once. FULL, PERMISSION: at once. The
  *       deadline before the first send: TIMEOUT, certainly not done; after:
  *       UNKNOWN.
  * GET   the nearest copy first (a second is asked when it is slow), then the
  *       others; "absent" only when ALL members of one cfg said so, at least
  *       one of them SYNCED; LOST where the cfg is marked or all copies are BAD.
  * TAGS  the highest tag over ALL members (registers, and what updates need).
+ *       Found NONE where op->cfg.lost is marked: whoever reads says LOST.
  */
 #ifndef LR_CORE_OP_H
 #define LR_CORE_OP_H
@@ -47,8 +51,10 @@ struct lr_op_reply {
 struct lr_op_peer {
 	uint64_t inc;
 	uint8_t state; /* op.c: idle, asked, answered, failed */
+	uint8_t fails; /* since this cfg is used */
 	uint8_t found;
 	bool synced;
+	struct lr_tag tag; /* answered: stored there */
 };
 
 struct lr_op {
@@ -59,7 +65,8 @@ struct lr_op {
 	struct lr_tag tag; /* PUT: what is put; result: the highest seen */
 	uint64_t start_ms, deadline_ms, wake_ms, asked_ms;
 	struct lr_cfg cfg; /* the configuration in use; ce 0: waiting for one */
-	uint64_t refused_ce; /* retry at once only above it */
+	uint64_t retry_ms; /* when those that failed are asked again; 0: none */
+	unsigned retries;  /* under this cfg */
 	struct lr_op_peer peer[LR_MEM_MAX];
 	uint32_t rng;
 	bool sent; /* a PUT has left: the outcome may be unknown */
@@ -68,10 +75,11 @@ struct lr_op {
 	enum lr_err result;
 	uint8_t found;	/* GET: VALUE, TOMB or NONE */
 	uint64_t from;	/* GET: the member that gave it; waited for otherwise */
-	uint8_t copies; /* PUT: how many stored it */
+	uint8_t copies; /* PUT: how many stored it; TAGS: how many have `tag` */
 };
 
-/* `order`: members to prefer when reading, nearest first (may be NULL). */
+/* `tag`: PUT only, NULL otherwise. deadline_ms 0: the default. A simulation
+ * with fewer slots sets op->slot afterwards. */
 void lr_op_init(struct lr_op *op, enum lr_op_kind kind, const struct lr_id *id,
 		const struct lr_tag *tag, unsigned put_flags, uint64_t now_ms,
 		unsigned deadline_ms, uint32_t seed);

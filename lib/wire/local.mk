@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += lib/wire/liblrwire.la
 lib_wire_liblrwire_la_SOURCES = \
 	lib/wire/cursor.c \
 	lib/wire/cursor.h \
+	lib/wire/manifest.c \
 	lib/wire/manifest.h \
 	lib/wire/messages.h \
 	lib/wire/msg.c \

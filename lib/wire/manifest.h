@@ -24,7 +24,8 @@ struct lr_manifest {
 };
 
 void lr_enc_manifest(struct lr_writer *w, const struct lr_manifest *m);
-/* Reads the head; the reader is left at the inline value. False: not one. */
+/* Reads the head; the reader is left at the inline value (whose length the
+ * caller compares with `size`). An empty name is none. False: not one. */
 bool lr_dec_manifest(struct lr_reader *r, struct lr_manifest *ret);
 /* A local daemon stamps who stores, in an encoded head. False: not one. */
 bool lr_manifest_stamp(void *head, size_t len, const struct lr_dev *owner,
