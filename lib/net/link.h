@@ -9,6 +9,10 @@
  * with exactly one close_cb; no callback comes after it. No callback runs
  * inside lr_link_connect, lr_link_send, lr_link_request or lr_link_close.
  *
+ * Request numbers are odd on the side that connected and even on the side that
+ * accepted: a frame that bears one of ours is a reply, and a late one is
+ * dropped. 0 is for what is pushed.
+ *
  * Descriptors are polled (uv_poll) and read and written directly: no copy but
  * the kernel's and the cipher's. */
 #ifndef LR_NET_LINK_H
@@ -35,7 +39,8 @@ struct lr_link_ops {
 	 * lr_link_request go to its own callback. */
 	void (*frame_cb)(struct lr_link *link, const struct lr_frame *f,
 			 void *arg);
-	/* The last call; the link is freed after it. */
+	/* The last call; the link is freed after it. Nothing may be sent or
+	 * asked inside it. */
 	void (*close_cb)(struct lr_link *link, enum lr_err why, void *arg);
 	/* Optional. The queue has fallen below the low mark (1 MiB) after
 	 * lr_link_queued() was over the high mark. */
@@ -71,8 +76,12 @@ struct lr_link *lr_link_connect(uv_loop_t *loop, const struct sockaddr *addr,
 
 /* Tries every address of "h:p,[v6]:p,..." in parallel (fe80 addresses without
  * a scope on every interface that is up); the first whose handshake is good
- * wins and becomes `ret`. Names are resolved off the loop. why: the last
- * error. */
+ * wins and goes to `cb`, with `ops` and `link_arg` set: that is the notice that
+ * it is open, open_cb is not called. The others are closed without a word. What
+ * is no address is skipped; when nothing is left, or after connect_ms, cb gets
+ * NULL and the last error (WRONG_PEER is kept before others). Names are resolved
+ * off the loop. cb runs once, from the loop, and the dial is gone after it. NULL
+ * only when out of memory. */
 struct lr_dial;
 typedef void (*lr_dial_cb)(struct lr_link *link, enum lr_err why, void *arg);
 struct lr_dial *lr_dial_start(uv_loop_t *loop, const char *addrs,
@@ -133,9 +142,18 @@ bool lr_link_is_local(const struct lr_link *link);
 const char *lr_link_address(const struct lr_link *link);
 /* The address of our own end, numeric, without the port. */
 const char *lr_link_local_address(const struct lr_link *link);
-size_t lr_link_queued(const struct lr_link *link); /* bytes not yet sent */
+/* What is not yet sent: bytes, with the memory that holds them. */
+size_t lr_link_queued(const struct lr_link *link);
 /* Stop or resume reading: back-pressure by the owner. */
 void lr_link_pause(struct lr_link *link, bool paused);
+/* A frame whose bulk is larger closes the link. At 16 KiB or less its buffers
+ * stay that small too. Default: LR_BULK_MAX. */
+void lr_link_set_bulk_max(struct lr_link *link, uint32_t bytes);
+/* Closes the link (TIMEOUT), unread, rather than hand over a frame that may
+ * have been waiting for more than `ms` by CLOCK_BOOTTIME: because the loop was
+ * late, the machine slept, or the link was paused by its owner or its queue. It
+ * may close from 3/4 of `ms` on. 0 (the default): never. */
+void lr_link_set_stale_ms(struct lr_link *link, unsigned ms);
 
 /* --- listening ---------------------------------------------------------- */
 
@@ -145,11 +163,13 @@ struct lr_accept_limits {
 	unsigned handshake_ms;	 /* default 5,000 */
 };
 
-/* `link` is open; set its ops before returning or close it. */
+/* `link` is open (open_cb is not called any more); set its ops before
+ * returning or close it. */
 typedef void (*lr_accept_cb)(struct lr_link *link, void *arg);
 
 /* "host:port" ("[::]:7450" takes IPv4 too; port 0 = any free), or "/path" for
- * a Unix socket with `mode`, replacing a stale one. ret is set on success. */
+ * a Unix socket with `mode`, replacing a stale one. ret is set on success.
+ * limits may be NULL. Where there is no IPv6, "[::]" means 0.0.0.0. */
 enum lr_err lr_listen(uv_loop_t *loop, const char *where, unsigned mode,
 		      struct lr_tls *tls, const struct lr_accept_limits *limits,
 		      lr_accept_cb cb, void *arg, struct lr_listener **ret,

@@ -1,1 +1,21 @@
-# SPDX-License-Identifier: Apache-2.0
+noinst_LTLIBRARIES += lib/net/liblrnet.la
+
+lib_net_liblrnet_la_SOURCES = \
+	lib/net/addr.c \
+	lib/net/dial.c \
+	lib/net/identity.c \
+	lib/net/identity.h \
+	lib/net/identity_i.h \
+	lib/net/link.c \
+	lib/net/link.h \
+	lib/net/link_connect.c \
+	lib/net/link_i.h \
+	lib/net/link_rx.c \
+	lib/net/link_tls.c \
+	lib/net/link_tx.c \
+	lib/net/listener.c \
+	lib/net/machine.c \
+	lib/net/pairing.c \
+	lib/net/pairing_words.h \
+	lib/net/request.c \
+	lib/net/tls.c

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside an identity; for lib/net only. */
+#ifndef LR_NET_IDENTITY_I_H
+#define LR_NET_IDENTITY_I_H
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "net/identity.h"
+
+struct lr_identity {
+	EVP_PKEY *key;
+	X509 *cert; /* self-signed, made at each start */
+	struct lr_dev dev;
+};
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a link begins.
+ *
+ * Connecting: socket, connect(), writable, SO_ERROR, then TLS where asked,
+ * then open. Accepting: the same from TLS on. Anything that fails, on the spot
+ * or later, and the deadline, end in close_cb, from the loop. */
+#include "net/link_i.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+static void set_int(int fd, int level, int name, int value)
+{
+	(void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+/* A dead host is noticed in about a second when data waits, in about four
+ * when none does. */
+static void tune_tcp(int fd)
+{
+	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 1000);
+	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, 1);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, 1);
+	set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
+static enum lr_err begin(struct lr_link *link, int fd,
+			 const struct sockaddr *addr,
+			 const struct lr_link_options *opt)
+{
+	enum lr_err err = lr_link_attach(link, fd);
+
+	if (err != LR_E_OK)
+		return err;
+	link->local = addr->sa_family == AF_UNIX;
+	if (!link->local)
+		tune_tcp(fd);
+	lr_link_deadline(link, opt->connect_ms);
+	if (opt->peer) {
+		link->expected = *opt->peer;
+		link->has_expected = true;
+	}
+	return opt->tls ? lr_link_tls_start(link, opt->tls) : LR_E_OK;
+}
+
+static enum lr_err connect_to(struct lr_link *link, const struct sockaddr *addr,
+			      const struct lr_link_options *opt)
+{
+	enum lr_err err;
+	int fd;
+
+	fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		    0);
+	if (fd < 0)
+		return lr_err_of_errno(errno);
+	err = begin(link, fd, addr, opt);
+	if (err != LR_E_OK)
+		return err;
+	if (connect(fd, addr, lr_addr_len(addr)) < 0 && errno != EINPROGRESS)
+		return lr_err_of_errno(errno);
+	return LR_E_OK;
+}
+
+struct lr_link *lr_link_connect(uv_loop_t *loop, const struct sockaddr *addr,
+				const struct lr_link_options *opt,
+				const struct lr_link_ops *ops, void *arg)
+{
+	static const struct lr_link_options defaults;
+	struct lr_link *link = lr_link_new(loop, ops, arg);
+	enum lr_err err;
+
+	if (!link)
+		return NULL;
+	link->rq.next_id = 1;
+	lr_addr_format(addr, true, link->address, sizeof link->address);
+	err = connect_to(link, addr, opt ? opt : &defaults);
+	if (err != LR_E_OK)
+		lr_link_fail(link, err);
+	else
+		lr_link_poll(link);
+	return link;
+}
+
+/* fd is the link's, or closed, whatever happens. */
+struct lr_link *lr_link_accepted(uv_loop_t *loop, int fd,
+				 const struct sockaddr *addr,
+				 const struct lr_link_options *opt,
+				 const struct lr_link_ops *ops, void *arg)
+{
+	struct lr_link *link = lr_link_new(loop, ops, arg);
+	enum lr_err err;
+
+	if (!link) {
+		close(fd);
+		return NULL;
+	}
+	link->server = true;
+	link->rq.next_id = 2;
+	lr_addr_format(addr, true, link->address, sizeof link->address);
+	err = begin(link, fd, addr, opt);
+	if (err != LR_E_OK)
+		lr_link_fail(link, err);
+	else
+		lr_link_poll(link);
+	return link;
+}
+
+/* The socket is writable: connected, or not. An accepted one always is. */
+void lr_link_connected(struct lr_link *link)
+{
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	if (error) {
+		lr_link_fail(link, lr_err_of_errno(error));
+	} else if (link->ssl) {
+		link->state = LINK_HANDSHAKE;
+		lr_link_tls_handshake(link);
+	} else {
+		lr_link_opened(link);
+	}
+}
