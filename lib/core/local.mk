@@ -19,6 +19,7 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/slot.c \
 	lib/core/slot.h \
 	lib/core/suspect.h \
+	lib/core/sync.c \
 	lib/core/sync.h \
 	lib/core/tag.h \
 	lib/core/terms.h \

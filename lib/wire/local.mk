@@ -8,5 +8,7 @@ lib_wire_liblrwire_la_SOURCES = \
 	lib/wire/manifest.h \
 	lib/wire/messages.h \
 	lib/wire/msg.c \
-	lib/wire/msg.h
+	lib/wire/msg.h \
+	lib/wire/viewcodec.c \
+	lib/wire/viewcodec.h
 lib_wire_liblrwire_la_LIBADD = lib/core/liblrcore.la
