@@ -39,7 +39,8 @@ struct lr_store_usage {
 };
 
 struct lr_slot_usage {
-	uint64_t entries, tombs, bytes;
+	uint64_t entries, tombs;
+	uint64_t bytes; /* headers and values: its share of `live` */
 };
 
 /* `limit`: bytes of host RAM, all included. NULL: out of memory. */
@@ -48,11 +49,14 @@ void lr_store_free(struct lr_store *s); /* no pins may be left */
 
 /* Copies the value in and points the index at it (e->stored_ms is taken from
  * `now_ms`). FULL: no room; the reserve is open to TOMBs and where
- * `use_reserve`. The entry that was there is replaced only on success. */
+ * `use_reserve`, and what is no larger than the entry it replaces goes in
+ * always. The entry that was there is replaced only on success. e->value may
+ * lie in the store only where it is pinned. */
 enum lr_err lr_store_put(struct lr_store *s, unsigned slot,
 			 const struct lr_entry *e, bool use_reserve,
 			 uint64_t now_ms);
-/* In place: a touched manifest, or an entry found corrupt. */
+/* stored_ms becomes now where that very tag is stored. An entry found corrupt
+ * is replaced: put BAD with its tag, from the reserve. */
 void lr_store_touch(struct lr_store *s, unsigned slot, const struct lr_id *id,
 		    const struct lr_tag *tag, uint64_t now_ms);
 
