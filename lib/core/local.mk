@@ -18,6 +18,7 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/placement_tree.c \
 	lib/core/slot.c \
 	lib/core/slot.h \
+	lib/core/suspect.c \
 	lib/core/suspect.h \
 	lib/core/sync.c \
 	lib/core/sync.h \

@@ -40,6 +40,8 @@ struct place {
 	unsigned slots, copies;
 	struct chain *chain;
 	uint32_t *next;
+	uint32_t *order; /* slots, shuffled */
+	uint64_t chance;
 	bool *fed;
 };
 
@@ -115,14 +117,13 @@ static unsigned top_novelty(const struct place *p, const struct row *r,
 	return now / LR_MEM_MAX < p->t.n_machines;
 }
 
-static unsigned scatter(unsigned slot, unsigned n)
+/* Chance, the same in every run: it comes from who is there. */
+static uint64_t scatter(uint64_t x)
 {
-	uint64_t x = ((uint64_t)n << 32 | slot) + 1;
-
 	x *= 0x9e3779b97f4a7c15u;
 	x ^= x >> 32;
 	x *= 0xd6e8feb86659fd93u;
-	return (unsigned)(x >> 32);
+	return x ^ x >> 32;
 }
 
 /* The neediest donor for a row, of the highest novelty that there is (at least
@@ -132,7 +133,8 @@ static uint32_t neediest(const struct place *p, unsigned slot, unsigned skip,
 			 unsigned least)
 {
 	const struct row *r = &p->row[slot];
-	unsigned start = scatter(slot, r->n) % p->t.n;
+	uint64_t at = scatter(p->chance + slot * LR_MEM_MAX + r->n);
+	unsigned start = (unsigned)(at % p->t.n);
 	uint32_t best = NONE;
 	unsigned best_rank = least, top = top_novelty(p, r, skip);
 	double best_need = 0;
@@ -289,7 +291,8 @@ static void chain_all(struct place *p)
 	for (unsigned i = 0; i < p->t.n; i++)
 		p->chain[i].head = NONE;
 	for (int fresh = 0; fresh < 2; fresh++) {
-		for (uint32_t s = p->slots; s-- > 0;) {
+		for (unsigned k = 0; k < p->slots; k++) {
+			uint32_t s = p->order[k];
 			const struct row *r = &p->row[s];
 
 			for (uint32_t i = 0; i < r->n; i++) {
@@ -314,9 +317,16 @@ static bool may_move(const struct place *p, uint32_t copy, unsigned to)
 	return spread(p, &moved) >= spread(p, r);
 }
 
-/* Moves one copy of `from` on; each chain is walked once a receiver, for what
- * was no use to it stays so. */
-static bool give_one(struct place *p, unsigned from, unsigned to)
+static void rewind_chain(struct chain *c)
+{
+	c->at = c->head;
+	c->before = NONE;
+	c->spent = false;
+}
+
+/* Goes on to the next copy of `from` that `to` may get. A chain is walked once
+ * a receiver, for what was no use to it stays so. */
+static bool find_copy(struct place *p, unsigned from, unsigned to)
 {
 	struct chain *c = &p->chain[from];
 
@@ -324,11 +334,14 @@ static bool give_one(struct place *p, unsigned from, unsigned to)
 		c->before = c->at;
 		c->at = p->next[c->at];
 	}
-	if (c->at == NONE) {
-		c->spent = true;
-		return false;
-	}
+	c->spent = c->at == NONE;
+	return !c->spent;
+}
 
+/* Moves the copy that was found. */
+static void give(struct place *p, unsigned from, unsigned to)
+{
+	struct chain *c = &p->chain[from];
 	uint32_t copy = c->at;
 
 	c->at = p->next[copy];
@@ -338,7 +351,6 @@ static bool give_one(struct place *p, unsigned from, unsigned to)
 		p->next[c->before] = c->at;
 	replace(p, &p->row[copy / COPIES_MAX], copy % COPIES_MAX, to);
 	chain_copy(p, copy);
-	return true;
 }
 
 static bool worth(const struct place_donor *from, const struct place_donor *to)
@@ -369,13 +381,14 @@ static bool feed(struct place *p, unsigned to)
 	bool moved = false;
 	uint32_t from;
 
-	for (unsigned i = 0; i < p->t.n; i++) {
-		p->chain[i].at = p->chain[i].head;
-		p->chain[i].before = NONE;
-		p->chain[i].spent = false;
+	for (unsigned i = 0; i < p->t.n; i++)
+		rewind_chain(&p->chain[i]);
+	while ((from = giver_for(p, to)) != NONE) {
+		if (!find_copy(p, from, to))
+			continue;
+		give(p, from, to);
+		moved = true;
 	}
-	while ((from = giver_for(p, to)) != NONE)
-		moved |= give_one(p, from, to);
 	return moved;
 }
 
@@ -429,8 +442,23 @@ static void tell(const struct place *p, struct lr_want *want)
 	}
 }
 
+/* Were copies given away in the order of the slots, those who joined one after
+ * the other would share most slots, and one's leaving would hit the other. */
+static void shuffle(struct place *p)
+{
+	for (unsigned i = 0; i < p->t.n; i++)
+		p->chance += scatter(p->t.donors[i].inc);
+	for (unsigned s = 0; s < p->slots; s++) {
+		unsigned k = (unsigned)(scatter(p->chance ^ s) % (s + 1));
+
+		p->order[s] = p->order[k];
+		p->order[k] = s;
+	}
+}
+
 static void place_class(struct place *p, unsigned copies, struct lr_want *want)
 {
+	shuffle(p);
 	p->copies = at_most(copies, p->t.n);
 	lr_place_tree_aim(&p->t, p->copies, p->slots);
 	load_rows(p);
@@ -449,9 +477,10 @@ static bool place_init(struct place *p, unsigned slots,
 		return false;
 	p->row = calloc(slots + 1u, sizeof *p->row);
 	p->next = calloc((slots + 1u) * COPIES_MAX, sizeof *p->next);
+	p->order = calloc(slots + 1u, sizeof *p->order);
 	p->chain = calloc(p->t.n + 1u, sizeof *p->chain);
 	p->fed = calloc(p->t.n + 1u, sizeof *p->fed);
-	return p->row && p->next && p->chain && p->fed;
+	return p->row && p->next && p->order && p->chain && p->fed;
 }
 
 static void place_done(struct place *p)
@@ -459,6 +488,7 @@ static void place_done(struct place *p)
 	lr_place_tree_done(&p->t);
 	free(p->row);
 	free(p->next);
+	free(p->order);
 	free(p->chain);
 	free(p->fed);
 }

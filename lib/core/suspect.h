@@ -29,9 +29,16 @@ struct lr_watch { /* one donor; embed it in the caller's row */
 	bool slow;
 };
 
+#define LR_LATE_MAX 16 /* late ticks: more than fit in any window */
+
 struct lr_suspect { /* all donors */
 	struct lr_suspect_params p;
-	uint64_t last_tick_ms, late_ms, hold_until_ms;
+	uint64_t last_tick_ms, hold_until_ms;
+	struct lr_late {
+		uint64_t at_ms, by_ms;
+	} late[LR_LATE_MAX]; /* a ring */
+	unsigned n_late;
+	bool silence; /* too many are silent; held once, for self_hold_ms */
 };
 
 void lr_suspect_init(struct lr_suspect *s, const struct lr_suspect_params *p,
@@ -41,7 +48,8 @@ void lr_watch_start(struct lr_watch *w, uint64_t now_ms);
 void lr_watch_beat(struct lr_watch *w, uint64_t tick, uint64_t now_ms);
 void lr_watch_refused(struct lr_watch *w);
 void lr_watch_accused(struct lr_watch *w, uint64_t now_ms);
-/* Somebody reached it: it stays, marked slow. */
+/* Somebody reached it, and it answered (a connection that only its kernel
+ * accepted is no answer): it stays, marked slow. */
 void lr_watch_alive(struct lr_watch *w, uint64_t now_ms);
 
 enum lr_verdict {
