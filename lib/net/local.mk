@@ -1,5 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# lib/net: links on the loop, identities.
 noinst_LTLIBRARIES += lib/net/liblrnet.la
-
 lib_net_liblrnet_la_SOURCES = \
 	lib/net/addr.c \
 	lib/net/dial.c \
@@ -19,3 +20,4 @@ lib_net_liblrnet_la_SOURCES = \
 	lib/net/pairing_words.h \
 	lib/net/request.c \
 	lib/net/tls.c
+lib_net_liblrnet_la_LIBADD = lib/wire/liblrwire.la $(UV_LIBS) $(OPENSSL_LIBS)
