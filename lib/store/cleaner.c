@@ -11,16 +11,16 @@
 
 #include "store/internal.h"
 
-#define STEP_BYTES (64u << 10)
-#define TOUCH_BYTES (64u << 10)
-#define PAGE_BYTES 4096u
+#define STEP_BYTES	  (64u << 10)
+#define TOUCH_BYTES	  (64u << 10)
+#define PAGE_BYTES	  4096u
 #define MAKE_ROOM_VICTIMS 64u
 
 /* Free bytes in a segment that make it worth moving the rest. Packed segments
  * have less: at most one record (3.2 %) does not fit at their end. */
-#define FREE_IDLE (LR_SEGMENT_ROOM / 2)	  /* RAM to return, at leisure */
-#define FREE_TIGHT (LR_SEGMENT_ROOM / 10) /* near the limit */
-#define FREE_EAGER (LR_SEGMENT_ROOM / 20)
+#define FREE_IDLE     (LR_SEGMENT_ROOM / 2)  /* RAM to return, at leisure */
+#define FREE_TIGHT    (LR_SEGMENT_ROOM / 10) /* near the limit */
+#define FREE_EAGER    (LR_SEGMENT_ROOM / 20)
 #define TIGHT_PERCENT 80u
 
 struct survey {
@@ -49,7 +49,7 @@ static void survey_one(struct survey *v, struct lr_segment *seg,
 static struct survey survey(const struct lr_store *s, uint32_t min_free,
 			    bool heads)
 {
-	struct survey v = { 0 };
+	struct survey v = {0};
 	uint32_t i;
 
 	for (i = 1; i < s->segs_cap; i++) {
@@ -116,8 +116,8 @@ static bool move(struct lr_store *s, const struct lr_record *r, uint32_t size)
 	uint32_t hash = lr_index_hash(s, &r->id);
 	uint64_t *place;
 
-	place = lr_index_find_ref(ix, lr_ref(hash, s->victim->no,
-					     s->victim_at));
+	place = lr_index_find_ref(ix,
+				  lr_ref(hash, s->victim->no, s->victim_at));
 	if (!place)
 		return true; /* dead */
 	if (!cold_takes(s, size))
@@ -176,8 +176,8 @@ static void settle(struct lr_store *s)
 	if (s->victim)
 		return;
 	let_go(&s->cold, s->cold && s->cold->live < s->cold->fill / 2);
-	let_go(&s->head, s->head && (s->cold ||
-				     s->head->live < s->head->fill / 2));
+	let_go(&s->head,
+	       s->head && (s->cold || s->head->live < s->head->fill / 2));
 	if (!s->head || s->cold)
 		return;
 	s->cold = s->head;

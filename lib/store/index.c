@@ -13,8 +13,8 @@
 
 #include "store/internal.h"
 
-#define LOG2_MIN 3u
-#define MAP_BYTES 4096u
+#define LOG2_MIN	3u
+#define MAP_BYTES	4096u
 #define MALLOC_OVERHEAD 16u
 
 static size_t table_bytes(uint32_t log2)

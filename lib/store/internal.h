@@ -18,8 +18,8 @@
 #include "wire/messages.h"
 
 #define LR_SEGMENT_MAGIC 0x6c72736567u
-#define LR_SEGMENT_ROOM \
-	(LR_SEGMENT_BYTES - (uint32_t)sizeof(struct lr_segment))
+#define LR_SEGMENT_HEAD	 64u /* sizeof(struct lr_segment) */
+#define LR_SEGMENT_ROOM	 (LR_SEGMENT_BYTES - LR_SEGMENT_HEAD)
 
 enum lr_segment_role {
 	LR_SEG_CLOSED, /* full, or given up: the cleaner may take it */
@@ -55,7 +55,8 @@ struct lr_record {
 	uint8_t value[];
 };
 
-_Static_assert(sizeof(struct lr_segment) == 64, "records stay aligned");
+_Static_assert(sizeof(struct lr_segment) == LR_SEGMENT_HEAD,
+	       "records stay aligned");
 _Static_assert(sizeof(struct lr_record) == 64, "the cost of an entry");
 _Static_assert(LR_BULK_MAX < 1u << 20, "fits lr_record.what");
 
@@ -86,7 +87,7 @@ struct lr_store {
 /* --- references: hash (24 bits), segment (20), offset / 8 (20) ----------- */
 
 #define LR_HASH_BITS 24
-#define LR_REF_SEGS (1u << 20)
+#define LR_REF_SEGS  (1u << 20)
 
 static inline uint64_t lr_ref(uint32_t hash, uint32_t seg, uint32_t at)
 {

@@ -6,7 +6,7 @@
 
 /* Of the segments open to puts. Above it each put would move twenty times its
  * own size; what removes or repairs data still goes. */
-#define CAP_PERCENT 95u
+#define CAP_PERCENT	    95u
 #define CAP_RESERVE_PERCENT 98u
 
 uint64_t lr_log_allowed(const struct lr_store *s, uint64_t extra)
@@ -123,7 +123,7 @@ void lr_record_read(const struct lr_record *r, struct lr_entry *ret)
 {
 	*ret = (struct lr_entry){
 		.id = r->id,
-		.tag = { .ts = r->ts, .writer = r->writer, .seq = r->seq },
+		.tag = {.ts = r->ts, .writer = r->writer, .seq = r->seq},
 		.kind = (uint8_t)(r->what >> 20),
 		.state = lr_record_state(r),
 		.bytes = lr_record_value(r),

@@ -32,7 +32,7 @@ struct lr_entry {
 
 struct lr_store_usage {
 	uint64_t limit;	  /* lent */
-	uint64_t mapped;  /* segments, index and overhead: what the host misses */
+	uint64_t mapped;  /* segments, index, overhead: what the host misses */
 	uint64_t live;	  /* headers and values that the index points at */
 	uint64_t entries; /* VALUEs and BADs */
 	uint64_t tombs;

@@ -52,7 +52,7 @@ struct lr_entry kit_entry(uint64_t key, uint64_t version, uint32_t bytes)
 	fill(key, version, bytes);
 	return (struct lr_entry){
 		.id = kit_id(key),
-		.tag = { .ts = version, .writer = key, .seq = 7 },
+		.tag = {.ts = version, .writer = key, .seq = 7},
 		.kind = LR_KIND_CHUNK,
 		.state = LR_FOUND_VALUE,
 		.bytes = bytes,
@@ -164,6 +164,6 @@ void *__wrap_realloc(void *p, size_t size)
 
 void *__wrap_mmap(void *p, size_t n, int prot, int flags, int fd, off_t off)
 {
-	return fails_now() ? MAP_FAILED :
-			     __real_mmap(p, n, prot, flags, fd, off);
+	return fails_now() ? MAP_FAILED
+			   : __real_mmap(p, n, prot, flags, fd, off);
 }

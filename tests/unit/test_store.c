@@ -120,7 +120,7 @@ static void test_corrupt(void **state)
  * is replaced, and TOMBs and repairs go on; room made is room used. */
 static void test_full(void **state)
 {
-	const uint32_t sizes[] = { 2048, LR_VALUE_MAX, LR_BULK_MAX };
+	const uint32_t sizes[] = {2048, LR_VALUE_MAX, LR_BULK_MAX};
 	struct lr_store *s = lr_store_new(1, 49 * MIB);
 	unsigned i;
 
@@ -258,6 +258,7 @@ static void test_pins(void **state)
 	lr_store_unpin(pin[2]);
 	kit_assert(&a, 0, 1, 100000);
 	lr_store_unpin(pin[1]);
+	assert_true(lr_store_usage(s).mapped < 9 * MIB); /* one is spare */
 	kit_clean(s, true);
 	assert_true(lr_store_usage(s).mapped < MIB);
 	lr_store_free(s);
@@ -326,8 +327,8 @@ static void churn(uint32_t bytes, unsigned least)
 		check(s, keys[i], bytes);
 	u = lr_store_usage(s);
 	print_message("%u B: %.1f B mapped each, values %.3f and live %.3f "
-		      "of what is mapped, %.0f ns a step\n", bytes,
-		      (double)u.mapped / (double)n,
+		      "of what is mapped, %.0f ns a step\n",
+		      bytes, (double)u.mapped / (double)n,
 		      (double)(n * bytes) / (double)u.mapped,
 		      (double)u.live / (double)u.mapped,
 		      (kit_seconds() - start) * 1e9 / (double)steps);

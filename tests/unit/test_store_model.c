@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KEYS 2000u
+#define KEYS  2000u
 #define SLOTS 5u
-#define PINS 8u
-#define MIB (1ull << 20)
+#define PINS  8u
+#define MIB   (1ull << 20)
 
 struct held {
 	struct lr_pin *pin; /* NULL: free */
