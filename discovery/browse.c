@@ -69,7 +69,7 @@ static void merge(struct lr_browser *b)
 	}
 	n = lr_watch_list(b->watch, seen, SEEN_MAX);
 	n = lr_merge(seen, n, found, FOUND_MAX);
-	if (n > 0 || !b->holding)
+	if (n >= b->n_last || !b->holding)
 		post(b, found, n);
 	free(found);
 }

@@ -26,7 +26,10 @@ REPORT = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer"
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
     "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": f"suppressions={HERE}/tsan.supp",
 }
+# A killed lab leaves no process behind.
+MORTAL = ["setpriv", "--pdeathsig", "KILL"]
 
 
 class Failure(AssertionError):
@@ -80,7 +83,7 @@ class Programs:
                          os.path.join(d, name)):
                 if os.path.isfile(path) and os.access(path, os.X_OK):
                     return path
-        raise Skip(f"{name} is not built (looked in {', '.join(dirs)})")
+        raise LabError(f"{name} is not built: {', '.join(dirs)}")
 
 
 PROGRAMS = Programs()
@@ -114,8 +117,7 @@ class Process:
         with open(self.log, "ab") as log:
             self.popen = subprocess.Popen(
                 host.enter(argv), stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, env=host.env(env),
-                preexec_fn=netns.die_with_parent)
+                stderr=log, env=host.env(env))
         host.processes.append(self)
 
     @property
@@ -229,11 +231,11 @@ class Host:
         self._write("dbus.conf", DBUS_CONF)
         self._write("avahi.conf", AVAHI_CONF)
         self.anchor = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{self.ns}", "unshare", "-m", "-u",
-             "--propagation", "private", "sh", "-c", ANCHOR, "anchor",
-             self.dir, self.name],
+            [*MORTAL, "nsenter", f"--net=/run/netns/{self.ns}", "unshare",
+             "-m", "-u", "--propagation", "private", "sh", "-c", ANCHOR,
+             "anchor", self.dir, self.name],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, preexec_fn=netns.die_with_parent)
+            stderr=subprocess.STDOUT)
         said = self.anchor.stdout.readline().strip()
         if said != b"ready":
             raise LabError(f"{self.name}: {said!r}")
@@ -249,16 +251,15 @@ class Host:
         return env
 
     def enter(self, argv):
-        return ["nsenter", "-t", str(self.anchor.pid), "-m", "-n", "-u",
-                "--", *argv]
+        return [*MORTAL, "nsenter", "-t", str(self.anchor.pid), "-m", "-n",
+                "-u", "--", *argv]
 
     def run(self, *argv, stdin=b"", timeout=60, env=None):
         """Runs a command here to its end."""
         start = time.monotonic()
         p = subprocess.Popen(self.enter(argv), stdin=subprocess.PIPE,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                             env=self.env(env),
-                             preexec_fn=netns.die_with_parent)
+                             env=self.env(env))
         try:
             out, err = p.communicate(stdin, timeout)
         except subprocess.TimeoutExpired:
@@ -348,6 +349,11 @@ donor_role: {{ lend = "{lend}"; reserve = "2%"; leave_wait_s = 10; {donor} }};
         except ValueError:
             raise Failure(f"no JSON: {r}") from None
 
+    def wipe(self):
+        """Reinstalled: another device at the next start."""
+        shutil.rmtree(os.path.join(self.dir, "state"))
+        os.makedirs(os.path.join(self.dir, "state"))
+
     # --- its network -------------------------------------------------------
     def plug(self, dev, lan, address=None):
         self.ports[dev] = self.lab.switch.plug(self.ns, dev, lan)
@@ -427,6 +433,7 @@ class Lab:
     def __enter__(self):
         netns.clear_leftovers()
         self.dir = tempfile.mkdtemp(prefix=f"lrlab-{os.getpid()}-")
+        os.chmod(self.dir, 0o755)  # some commands run as nobody in particular
         self.switch = netns.Switch()
         self.switch.lan("lan")
         return self

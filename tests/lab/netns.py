@@ -3,7 +3,6 @@
 
 Everything lies in namespaces named lrlab-PID-...; nothing is made in the
 machine's own. What a crashed run left is cleared by the next one."""
-import ctypes
 import glob
 import os
 import shutil
@@ -13,17 +12,10 @@ import tempfile
 import time
 
 PREFIX = "lrlab-"
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class LabError(Exception):
     """The lab itself could not be set up."""
-
-
-def die_with_parent():
-    """In the child: a killed lab leaves no daemon behind."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def sh(*argv, check=True):

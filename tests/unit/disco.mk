@@ -9,4 +9,7 @@ tests_unit_test_disco_LDADD = discovery/liblrdisco.la $(CMOCKA_LIBS)
 tests_lab_disco_probe_SOURCES = tests/lab/disco-probe.c
 tests_lab_disco_probe_LDADD = discovery/liblrdisco.la
 EXTRA_DIST += tests/lab/run tests/lab/lab.py tests/lab/netns.py \
-	tests/lab/test_discovery.py
+	tests/lab/pool.py tests/lab/tsan.supp \
+	tests/lab/test_coordinator.py tests/lab/test_deaths.py \
+	tests/lab/test_discovery.py tests/lab/test_files.py \
+	tests/lab/test_pool.py
