@@ -59,7 +59,10 @@ struct lr_beat {
 enum lr_coord_do {
 	LR_DO_NONE,
 	LR_DO_PREPARE,	/* persist `epoch` as PREPARED, then _persisted() */
-	LR_DO_COMMIT,	/* persist the view (lr_coord_view), then _persisted() */
+	/* Persist lr_coord_view(), which is the new view from this pop to the
+	 * next (copy it if you persist later), then _persisted(). A member that
+	 * a cfg names and the member table does not is proven gone: keep it so. */
+	LR_DO_COMMIT,
 	LR_DO_SEAL,	/* to `inc`: `epoch`, slots[n] */
 	LR_DO_INSTALL,	/* to `inc`: the view's cfgs of slots[n] */
 	LR_DO_PUBLISH,	/* delta (rev_from, view.rev]: slots[n], members[m] */
@@ -140,6 +143,9 @@ enum lr_err lr_coord_drain(struct lr_coord *c, const struct lr_dev *dev,
  * BUSY: it is up, drain it instead. */
 enum lr_err lr_coord_forget(struct lr_coord *c, const struct lr_dev *dev,
 			    uint64_t now_ms);
+
+/* An admin, after LR_EVENT_WAITING: nobody else is to be waited for. */
+void lr_coord_confirm(struct lr_coord *c, uint64_t now_ms);
 
 void lr_coord_persisted(struct lr_coord *c, uint64_t now_ms);
 void lr_coord_tick(struct lr_coord *c, uint64_t now_ms); /* every 20 ms */

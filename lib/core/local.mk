@@ -4,7 +4,16 @@
 noinst_LTLIBRARIES += lib/core/liblrcore.la
 lib_core_liblrcore_la_SOURCES = \
 	lib/core/catalog.h \
+	lib/core/coord.c \
 	lib/core/coord.h \
+	lib/core/coord_acts.c \
+	lib/core/coord_change.c \
+	lib/core/coord_decide.c \
+	lib/core/coord_health.c \
+	lib/core/coord_internal.h \
+	lib/core/coord_plan.c \
+	lib/core/coord_rows.c \
+	lib/core/coord_watch.c \
 	lib/core/err.c \
 	lib/core/err.h \
 	lib/core/id.c \
