@@ -23,7 +23,9 @@ struct lr_catalog;
 struct lr_catalog *lr_catalog_new(unsigned nslots);
 void lr_catalog_free(struct lr_catalog *k);
 
-/* A full list starts and ends: rows of the slot that it did not name are
+/* An ID's slot is lr_id_slot(); objects of slots that are not are ignored.
+ *
+ * A full list starts and ends: rows of the slot that it did not name are
  * dropped at the end, or kept as LOST where the slot was marked lost. */
 void lr_catalog_begin(struct lr_catalog *k, unsigned slot);
 void lr_catalog_end(struct lr_catalog *k, unsigned slot, bool lost);
@@ -43,7 +45,9 @@ struct lr_asker {
 	bool admin;
 };
 
-/* Pages through what matches (fnmatch on names, or an ID prefix of 6 and
+/* Objects that are not closed are counted, but neither listed nor resolved.
+ *
+ * Pages through what matches (fnmatch on names, or an ID prefix of 6 and
  * more; "" = all) in the order of IDs, from above `after` (NULL: start).
  * `each` returns false to stop before that object. True: the end was reached. */
 typedef bool (*lr_catalog_each)(void *arg, const struct lr_object *o);

@@ -3,7 +3,11 @@
 # the order of the alphabet (tests/check-listed names files left out).
 noinst_LTLIBRARIES += lib/core/liblrcore.la
 lib_core_liblrcore_la_SOURCES = \
+	lib/core/catalog.c \
 	lib/core/catalog.h \
+	lib/core/catalog_find.c \
+	lib/core/catalog_i.h \
+	lib/core/catalog_index.c \
 	lib/core/coord.c \
 	lib/core/coord.h \
 	lib/core/coord_acts.c \
