@@ -72,7 +72,7 @@ static void finish(struct lr_op *op, enum lr_err result)
 static void adopt(struct lr_op *op, const struct lr_cfg *cfg, uint64_t now_ms)
 {
 	if (LR_MUTANT("retry-takes-a-new-tag") && op->sent)
-		op->tag.seq++;
+		op->tag.ts++;
 	op->cfg = *cfg;
 	memset(op->peer, 0, sizeof op->peer);
 	for (unsigned i = 0; i < cfg->n; i++)
