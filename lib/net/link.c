@@ -9,7 +9,7 @@
 
 #define FLUSH_MS 1000u
 #define SLOW_MS 10000u
-#define SLOW_BYTES 10240u /* in SLOW_MS */
+#define SLOW_BYTES 1024u /* a second */
 
 static void kick_cb(uv_idle_t *handle);
 
@@ -25,6 +25,7 @@ struct lr_link *lr_link_new(uv_loop_t *loop, const struct lr_link_ops *ops,
 	link->fd = -1;
 	link->uid = UINT32_MAX;
 	link->bulk_limit = LR_BULK_MAX;
+	link->slow_ms = SLOW_MS;
 	link->tx.last = &link->tx.first;
 	link->rq.failed_last = &link->rq.failed;
 	if (ops)
@@ -264,16 +265,17 @@ void lr_link_deadline(struct lr_link *link, unsigned ms)
 	uv_timer_start(&link->timer, connect_late_cb, ms ? ms : 5000, 0);
 }
 
-/* True: the peer took next to nothing for 10 s while data waited. */
+/* True: the peer took next to nothing for SLOW_MS while data waited. */
 static bool is_slow(struct lr_link *link)
 {
 	uint64_t now = uv_now(link->loop);
 
-	if (link->tx.stuck && now - link->slow_ms < SLOW_MS)
+	if (link->tx.stuck && now - link->slow_since_ms < link->slow_ms)
 		return false;
-	if (link->tx.stuck && link->sent_bytes - link->slow_mark < SLOW_BYTES)
+	if (link->tx.stuck && (link->sent_bytes - link->slow_mark) * 1000 <
+				      (uint64_t)link->slow_ms * SLOW_BYTES)
 		return true;
-	link->slow_ms = now;
+	link->slow_since_ms = now;
 	link->slow_mark = link->sent_bytes;
 	return false;
 }
@@ -307,7 +309,7 @@ void lr_link_need_tick(struct lr_link *link)
 	if (link->stale.limit_ms && link->stale.limit_ms / 8 < ms)
 		ms = link->stale.limit_ms / 8 + 1;
 	link->ticking = true;
-	link->slow_ms = uv_now(link->loop);
+	link->slow_since_ms = uv_now(link->loop);
 	link->slow_mark = link->sent_bytes;
 	link->stale.tick_ms = lr_boottime_ms();
 	link->stale.armed_since_tick = false;

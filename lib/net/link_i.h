@@ -150,7 +150,8 @@ struct lr_link {
 
 	uint64_t sent_bytes; /* on the socket, ever */
 	uint64_t slow_mark;  /* sent_bytes when the window began */
-	uint64_t slow_ms;    /* when it began */
+	uint64_t slow_since_ms; /* when it began */
+	unsigned slow_ms;	/* how long it is; tests shorten it */
 
 	struct lr_dev expected, peer;
 	char address[64 + 24], local_address[64];

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS 160000
+#define ROUNDS 220000
 
 void lr_pairing_code(const struct lr_dev *pool, const struct lr_dev *device,
 		     char *out, size_t cap)

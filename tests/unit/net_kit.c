@@ -95,11 +95,20 @@ static void make_tls(struct kit *k)
 	}
 }
 
+void kit_relisten(struct kit *k, const char *where)
+{
+	struct lr_tls *tls = k->kind == KIT_TLS ? k->tls[0] : NULL;
+	char why[256] = "";
+
+	lr_listener_close(k->listener);
+	if (lr_listen(&k->loop, where, 0600, tls, NULL, accept_cb, k,
+		      &k->listener, why, sizeof why) != LR_E_OK)
+		fail_msg("%s", why);
+}
+
 void kit_listen(struct kit *k, enum kit_kind kind)
 {
 	static unsigned count;
-	char why[256] = "";
-	enum lr_err err;
 
 	memset(k, 0, sizeof *k);
 	k->kind = kind;
@@ -107,11 +116,7 @@ void kit_listen(struct kit *k, enum kit_kind kind)
 	make_tls(k);
 	snprintf(k->path, sizeof k->path, "/tmp/lanram-test-%ld-%u.sock",
 		 (long)getpid(), count++);
-	err = lr_listen(&k->loop, kind == KIT_UNIX ? k->path : "127.0.0.1:0",
-			0600, kind == KIT_TLS ? k->tls[0] : NULL, NULL,
-			accept_cb, k, &k->listener, why, sizeof why);
-	if (err != LR_E_OK)
-		fail_msg("%s", why);
+	kit_relisten(k, kind == KIT_UNIX ? k->path : "127.0.0.1:0");
 	snprintf(k->where, sizeof k->where, "127.0.0.1:%u",
 		 (unsigned)lr_listener_port(k->listener));
 }

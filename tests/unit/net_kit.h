@@ -41,6 +41,7 @@ struct kit {
 /* A listener; kit_connect adds the client, kit_pair waits until both are
  * open. */
 void kit_listen(struct kit *k, enum kit_kind kind);
+void kit_relisten(struct kit *k, const char *where); /* elsewhere */
 void kit_connect(struct kit *k, const struct lr_dev *expect);
 void kit_pair(struct kit *k, enum kit_kind kind);
 /* Closes what is left and demands that the loop is empty then. */
