@@ -48,8 +48,8 @@ static void put_time(uint8_t to[6], uint64_t ms)
 {
 	if (ms > TIME_MAX)
 		ms = TIME_MAX;
-	memcpy(to, &(uint32_t){ (uint32_t)ms }, 4);
-	memcpy(to + 4, &(uint16_t){ (uint16_t)(ms >> 32) }, 2);
+	memcpy(to, &(uint32_t){(uint32_t)ms}, 4);
+	memcpy(to + 4, &(uint16_t){(uint16_t)(ms >> 32)}, 2);
 }
 
 static uint64_t get_time(const uint8_t from[6])

@@ -32,7 +32,7 @@ struct pattern {
 
 static struct pattern pattern_of(const char *text)
 {
-	struct pattern p = { .text = text };
+	struct pattern p = {.text = text};
 
 	p.all = !*text || strcmp(text, "*") == 0;
 	p.plain = !strpbrk(text, "[\\");
@@ -163,9 +163,8 @@ static const struct row *best_named(const struct lr_catalog *k,
 }
 
 static size_t with_prefix(const struct lr_catalog *k,
-			  const struct lr_asker *who,
-			  const struct lr_prefix *p, struct lr_object *ret,
-			  size_t cap)
+			  const struct lr_asker *who, const struct lr_prefix *p,
+			  struct lr_object *ret, size_t cap)
 {
 	unsigned slot = lr_id_slot(&p->id);
 	const struct rows *s;

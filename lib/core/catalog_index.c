@@ -7,7 +7,7 @@
 
 #include "core/catalog_i.h"
 
-#define NAMES_MIN 64u
+#define NAMES_MIN  64u
 #define OWNERS_MIN 16u
 
 /* The bucket of a hash among n: its low bits, one fewer where that bucket is
@@ -26,7 +26,7 @@ static size_t bucket_of(const char *name, size_t n)
 
 bool lr_names_init(struct names *h)
 {
-	*h = (struct names){ .n = NAMES_MIN, .cap = NAMES_MIN };
+	*h = (struct names){.n = NAMES_MIN, .cap = NAMES_MIN};
 	h->bucket = calloc(h->cap, sizeof(struct row *));
 	return h->bucket;
 }
@@ -173,7 +173,7 @@ bool lr_owners_find(struct owners *o, const struct lr_dev *dev, uint32_t uid,
 		return false;
 	at = owner_place(o, dev, uid);
 	if (!*at) {
-		o->owner[o->n] = (struct owner){ *dev, uid };
+		o->owner[o->n] = (struct owner){*dev, uid};
 		*at = ++o->n;
 	}
 	*ret = *at - 1;

@@ -20,6 +20,8 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/coord_watch.c \
 	lib/core/err.c \
 	lib/core/err.h \
+	lib/core/hist.c \
+	lib/core/hist.h \
 	lib/core/id.c \
 	lib/core/id.h \
 	lib/core/mutate.h \
@@ -28,7 +30,10 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/placement.c \
 	lib/core/placement.h \
 	lib/core/placement_i.h \
+	lib/core/placement_level.c \
 	lib/core/placement_tree.c \
+	lib/core/progress.c \
+	lib/core/progress.h \
 	lib/core/slot.c \
 	lib/core/slot.h \
 	lib/core/suspect.c \

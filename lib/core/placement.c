@@ -16,47 +16,13 @@
 
 #include "core/placement_i.h"
 
-#define COPIES_MAX LR_CLASSES
-#define NONE UINT32_MAX
-#define EPS 1e-6
-
-struct row {
-	uint32_t mem[LR_MEM_MAX]; /* indices into the tree's donors */
-	uint32_t n;
-};
-
-/* Copies of one donor are chained through next[], so that levelling finds
- * them; a copy is its slot * COPIES_MAX + its place in the row. */
-struct chain {
-	uint32_t head;
-	uint32_t at, before; /* where levelling has come to */
-	bool spent;	     /* nothing here for the donor that is being fed */
-};
-
-struct place {
-	struct place_tree t;
-	const struct lr_cfg *cfg; /* of this class */
-	struct row *row;
-	unsigned slots, copies;
-	struct chain *chain;
-	uint32_t *next;
-	uint32_t *order; /* slots, shuffled */
-	uint64_t chance;
-	bool *fed;
-};
-
 static void set_load(struct place_donor *d, unsigned load)
 {
 	d->load = load;
 	d->need = (d->node.target - load) / d->node.target;
 }
 
-static double above(const struct place_donor *d)
-{
-	return d->load - d->node.target;
-}
-
-static bool holds(const struct row *r, unsigned donor)
+bool lr_place_holds(const struct place_row *r, unsigned donor)
 {
 	for (unsigned i = 0; i < r->n; i++)
 		if (r->mem[i] == donor)
@@ -66,7 +32,7 @@ static bool holds(const struct row *r, unsigned donor)
 
 /* 2: its site is new to the row (without its member `skip`), 1: its machine
  * is, 0: neither. */
-static unsigned novelty(const struct place *p, const struct row *r,
+static unsigned novelty(const struct place *p, const struct place_row *r,
 			unsigned skip, const struct place_donor *d)
 {
 	unsigned rank = 2;
@@ -84,8 +50,7 @@ static unsigned novelty(const struct place *p, const struct row *r,
 	return rank;
 }
 
-/* Machines, and below them sites, that a row is spread over. */
-static unsigned spread(const struct place *p, const struct row *r)
+unsigned lr_place_spread(const struct place *p, const struct place_row *r)
 {
 	unsigned machines = 0, sites = 0;
 
@@ -107,12 +72,12 @@ static unsigned spread(const struct place *p, const struct row *r)
 
 /* No donor can be more novel to the row than this; with a member to skip, one
  * may be less. */
-static unsigned top_novelty(const struct place *p, const struct row *r,
+static unsigned top_novelty(const struct place *p, const struct place_row *r,
 			    unsigned skip)
 {
-	unsigned now = spread(p, r);
+	unsigned now = lr_place_spread(p, r);
 
-	if (skip != NONE || now % LR_MEM_MAX < p->t.n_sites)
+	if (skip != PLACE_NONE || now % LR_MEM_MAX < p->t.n_sites)
 		return 2;
 	return now / LR_MEM_MAX < p->t.n_machines;
 }
@@ -127,15 +92,15 @@ static uint64_t scatter(uint64_t x)
 }
 
 /* The neediest donor for a row, of the highest novelty that there is (at least
- * `least`), or NONE. Ties go to the first from a place that differs from slot
- * to slot, so that the copies of one donor are paired with those of many. */
+ * `least`), or PLACE_NONE. Ties go to the first from a place that differs from
+ * slot to slot: the copies of one donor are paired with those of many. */
 static uint32_t neediest(const struct place *p, unsigned slot, unsigned skip,
 			 unsigned least)
 {
-	const struct row *r = &p->row[slot];
+	const struct place_row *r = &p->row[slot];
 	uint64_t at = scatter(p->chance + slot * LR_MEM_MAX + r->n);
 	unsigned start = (unsigned)(at % p->t.n);
-	uint32_t best = NONE;
+	uint32_t best = PLACE_NONE;
 	unsigned best_rank = least, top = top_novelty(p, r, skip);
 	double best_need = 0;
 
@@ -146,12 +111,14 @@ static uint32_t neediest(const struct place *p, unsigned slot, unsigned skip,
 		if (i == p->t.n)
 			i = 0;
 		d = &p->t.donors[i];
-		if (best != NONE && best_rank == top && d->need <= best_need)
+		if (best != PLACE_NONE && best_rank == top &&
+		    d->need <= best_need)
 			continue;
 		rank = novelty(p, r, skip, d);
-		if (rank < best_rank || holds(r, i))
+		if (rank < best_rank || lr_place_holds(r, i))
 			continue;
-		if (best != NONE && rank == best_rank && d->need <= best_need)
+		if (best != PLACE_NONE && rank == best_rank &&
+		    d->need <= best_need)
 			continue;
 		best = i;
 		best_rank = rank;
@@ -166,13 +133,13 @@ static void load_rows(struct place *p)
 		p->t.donors[i].load = 0;
 	for (unsigned s = 0; s < p->slots; s++) {
 		const struct lr_cfg *c = &p->cfg[s];
-		struct row *r = &p->row[s];
+		struct place_row *r = &p->row[s];
 
 		r->n = 0;
 		for (unsigned i = 0; i < c->n && i < LR_MEM_MAX; i++) {
 			int d = lr_place_tree_find(&p->t, c->mem[i]);
 
-			if (d < 0 || holds(r, (unsigned)d))
+			if (d < 0 || lr_place_holds(r, (unsigned)d))
 				continue;
 			r->mem[r->n++] = (uint32_t)d;
 			p->t.donors[d].load++;
@@ -184,7 +151,7 @@ static void load_rows(struct place *p)
 
 /* Whom the row misses least: one whose machine or site it has twice, then the
  * least needy, then the last. */
-static unsigned spare_member(const struct place *p, const struct row *r)
+static unsigned spare_member(const struct place *p, const struct place_row *r)
 {
 	unsigned worst = 0, worst_rank = 3;
 
@@ -212,7 +179,7 @@ static void add_load(struct place *p, unsigned donor, int by)
 static void trim(struct place *p)
 {
 	for (unsigned s = 0; s < p->slots; s++) {
-		struct row *r = &p->row[s];
+		struct place_row *r = &p->row[s];
 
 		while (r->n > p->copies) {
 			unsigned i = spare_member(p, r);
@@ -229,19 +196,20 @@ static void fill(struct place *p)
 {
 	for (unsigned have = 0; have < p->copies; have++) {
 		for (unsigned s = 0; s < p->slots; s++) {
-			struct row *r = &p->row[s];
+			struct place_row *r = &p->row[s];
 			uint32_t d;
 
 			if (r->n != have)
 				continue;
-			d = neediest(p, s, NONE, 0);
+			d = neediest(p, s, PLACE_NONE, 0);
 			r->mem[r->n++] = d;
 			add_load(p, d, 1);
 		}
 	}
 }
 
-static void replace(struct place *p, struct row *r, unsigned i, uint32_t donor)
+void lr_place_replace(struct place *p, struct place_row *r, unsigned i,
+		      uint32_t donor)
 {
 	add_load(p, r->mem[i], -1);
 	add_load(p, donor, 1);
@@ -259,168 +227,19 @@ static void part(struct place *p)
 			at_most(p->copies, p->t.n_sites);
 
 	for (unsigned s = 0; s < p->slots; s++) {
-		struct row *r = &p->row[s];
+		struct place_row *r = &p->row[s];
 
-		for (unsigned k = 0; k < r->n && spread(p, r) < best; k++) {
+		for (unsigned k = 0; k < r->n && lr_place_spread(p, r) < best;
+		     k++) {
 			unsigned i = spare_member(p, r);
 			unsigned now =
 				novelty(p, r, i, &p->t.donors[r->mem[i]]);
 			uint32_t d = now < 2 ? neediest(p, s, i, now + 1)
-					     : NONE;
+					     : PLACE_NONE;
 
-			if (d == NONE)
+			if (d == PLACE_NONE)
 				break;
-			replace(p, r, i, d);
-		}
-	}
-}
-
-static void chain_copy(struct place *p, uint32_t copy)
-{
-	const struct row *r = &p->row[copy / COPIES_MAX];
-	struct chain *c = &p->chain[r->mem[copy % COPIES_MAX]];
-
-	p->next[copy] = c->head;
-	c->head = copy;
-}
-
-/* Copies that the plan itself has just given go first: they are still on
- * their way, so to send them elsewhere costs nothing. */
-static void chain_all(struct place *p)
-{
-	for (unsigned i = 0; i < p->t.n; i++)
-		p->chain[i].head = NONE;
-	for (int fresh = 0; fresh < 2; fresh++) {
-		for (unsigned k = 0; k < p->slots; k++) {
-			uint32_t s = p->order[k];
-			const struct row *r = &p->row[s];
-
-			for (uint32_t i = 0; i < r->n; i++) {
-				uint64_t inc = p->t.donors[r->mem[i]].inc;
-				int at = lr_cfg_index(&p->cfg[s], inc);
-
-				if ((at < 0) == fresh)
-					chain_copy(p, s * COPIES_MAX + i);
-			}
-		}
-	}
-}
-
-static bool may_move(const struct place *p, uint32_t copy, unsigned to)
-{
-	const struct row *r = &p->row[copy / COPIES_MAX];
-	struct row moved = *r;
-
-	if (holds(r, to))
-		return false;
-	moved.mem[copy % COPIES_MAX] = to;
-	return spread(p, &moved) >= spread(p, r);
-}
-
-static void rewind_chain(struct chain *c)
-{
-	c->at = c->head;
-	c->before = NONE;
-	c->spent = false;
-}
-
-/* Goes on to the next copy of `from` that `to` may get. A chain is walked once
- * a receiver, for what was no use to it stays so. */
-static bool find_copy(struct place *p, unsigned from, unsigned to)
-{
-	struct chain *c = &p->chain[from];
-
-	while (c->at != NONE && !may_move(p, c->at, to)) {
-		c->before = c->at;
-		c->at = p->next[c->at];
-	}
-	c->spent = c->at == NONE;
-	return !c->spent;
-}
-
-/* Moves the copy that was found. */
-static void give(struct place *p, unsigned from, unsigned to)
-{
-	struct chain *c = &p->chain[from];
-	uint32_t copy = c->at;
-
-	c->at = p->next[copy];
-	if (c->before == NONE)
-		c->head = c->at;
-	else
-		p->next[c->before] = c->at;
-	replace(p, &p->row[copy / COPIES_MAX], copy % COPIES_MAX, to);
-	chain_copy(p, copy);
-}
-
-static bool worth(const struct place_donor *from, const struct place_donor *to)
-{
-	double over = above(from), under = -above(to);
-
-	return over > EPS && under > EPS &&
-	       (over > 1 - EPS || under > 1 - EPS);
-}
-
-static uint32_t giver_for(const struct place *p, unsigned to)
-{
-	uint32_t best = NONE;
-
-	for (unsigned i = 0; i < p->t.n; i++) {
-		const struct place_donor *d = &p->t.donors[i];
-
-		if (p->chain[i].spent || !worth(d, &p->t.donors[to]))
-			continue;
-		if (best == NONE || above(d) > above(&p->t.donors[best]))
-			best = i;
-	}
-	return best;
-}
-
-static bool feed(struct place *p, unsigned to)
-{
-	bool moved = false;
-	uint32_t from;
-
-	for (unsigned i = 0; i < p->t.n; i++)
-		rewind_chain(&p->chain[i]);
-	while ((from = giver_for(p, to)) != NONE) {
-		if (!find_copy(p, from, to))
-			continue;
-		give(p, from, to);
-		moved = true;
-	}
-	return moved;
-}
-
-static uint32_t hungriest(const struct place *p)
-{
-	uint32_t best = NONE;
-
-	for (unsigned i = 0; i < p->t.n; i++) {
-		const struct place_donor *d = &p->t.donors[i];
-
-		if (p->fed[i] || above(d) > -EPS)
-			continue;
-		if (best == NONE || above(d) < above(&p->t.donors[best]))
-			best = i;
-	}
-	return best;
-}
-
-/* Ends: each move lowers the sum of the squares of what is off target. */
-static void level(struct place *p)
-{
-	bool moved = true;
-
-	chain_all(p);
-	while (moved) {
-		uint32_t to;
-
-		moved = false;
-		memset(p->fed, 0, p->t.n * sizeof *p->fed);
-		while ((to = hungriest(p)) != NONE) {
-			p->fed[to] = true;
-			moved |= feed(p, to);
+			lr_place_replace(p, r, i, d);
 		}
 	}
 }
@@ -428,9 +247,9 @@ static void level(struct place *p)
 static void tell(const struct place *p, struct lr_want *want)
 {
 	for (unsigned s = 0; s < p->slots; s++) {
-		const struct row *r = &p->row[s];
+		const struct place_row *r = &p->row[s];
 
-		want[s] = (struct lr_want){ 0 };
+		want[s] = (struct lr_want){0};
 		for (int fresh = 0; fresh < 2; fresh++)
 			for (unsigned i = 0; i < r->n; i++) {
 				uint64_t inc = p->t.donors[r->mem[i]].inc;
@@ -465,18 +284,18 @@ static void place_class(struct place *p, unsigned copies, struct lr_want *want)
 	trim(p);
 	fill(p);
 	part(p);
-	level(p);
+	lr_place_level(p);
 	tell(p, want);
 }
 
 static bool place_init(struct place *p, unsigned slots,
 		       const struct lr_place_donor *donors, size_t n)
 {
-	*p = (struct place){ .slots = slots };
+	*p = (struct place){.slots = slots};
 	if (!lr_place_tree_init(&p->t, donors, n))
 		return false;
 	p->row = calloc(slots + 1u, sizeof *p->row);
-	p->next = calloc((slots + 1u) * COPIES_MAX, sizeof *p->next);
+	p->next = calloc((slots + 1u) * PLACE_COPIES, sizeof *p->next);
 	p->order = calloc(slots + 1u, sizeof *p->order);
 	p->chain = calloc(p->t.n + 1u, sizeof *p->chain);
 	p->fed = calloc(p->t.n + 1u, sizeof *p->fed);

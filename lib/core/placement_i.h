@@ -39,4 +39,42 @@ void lr_place_tree_aim(struct place_tree *t, unsigned copies, unsigned slots);
 /* Index of a donor, or -1. */
 int lr_place_tree_find(const struct place_tree *t, uint64_t inc);
 
+/* One class at work. */
+#define PLACE_COPIES LR_CLASSES /* at most, of one slot */
+#define PLACE_NONE   UINT32_MAX
+
+struct place_row {
+	uint32_t mem[LR_MEM_MAX]; /* indices into the tree's donors */
+	uint32_t n;
+};
+
+/* Copies of one donor are chained through next[], so that levelling finds
+ * them; a copy is its slot * PLACE_COPIES + its place in the row. */
+struct place_chain {
+	uint32_t head;
+	uint32_t at, before; /* where levelling has come to */
+	bool spent;	     /* nothing here for the donor that is being fed */
+};
+
+struct place {
+	struct place_tree t;
+	const struct lr_cfg *cfg; /* of this class */
+	struct place_row *row;
+	unsigned slots, copies;
+	struct place_chain *chain;
+	uint32_t *next;
+	uint32_t *order; /* slots, shuffled */
+	uint64_t chance;
+	bool *fed;
+};
+
+bool lr_place_holds(const struct place_row *r, unsigned donor);
+/* Machines, and below them sites, that a row is spread over. */
+unsigned lr_place_spread(const struct place *p, const struct place_row *r);
+/* Gives the copy at r->mem[i] to another donor. */
+void lr_place_replace(struct place *p, struct place_row *r, unsigned i,
+		      uint32_t donor);
+/* Single copies go from donors above target to donors below. */
+void lr_place_level(struct place *p);
+
 #endif

@@ -48,7 +48,7 @@ static size_t sort_leaves(struct leaf *leaf, const struct lr_place_donor *d,
 
 	for (size_t i = 0; i < n; i++)
 		if (d[i].weight)
-			leaf[m++] = (struct leaf){ &d[i], d[i].site };
+			leaf[m++] = (struct leaf){&d[i], d[i].site};
 	qsort(leaf, m, sizeof *leaf, by_machine);
 	for (size_t i = 1; i < m; i++)
 		if (same_machine(&leaf[i], &leaf[i - 1]))
@@ -75,7 +75,7 @@ static void plant_donor(struct place_tree *t, const struct leaf *leaf,
 	if (machine)
 		t->machines[t->n_machines++].first = i;
 	*d = (struct place_donor){
-		.node = { .weight = (double)leaf[i].d->weight, .donors = 1 },
+		.node = {.weight = (double)leaf[i].d->weight, .donors = 1},
 		.inc = leaf[i].d->inc,
 		.machine = t->n_machines - 1,
 		.site = t->n_sites - 1,
@@ -107,7 +107,7 @@ static bool index_incs(struct place_tree *t)
 	if (!pair)
 		return false;
 	for (unsigned i = 0; i < t->n; i++)
-		pair[i] = (struct inc_at){ t->donors[i].inc, i };
+		pair[i] = (struct inc_at){t->donors[i].inc, i};
 	qsort(pair, t->n, sizeof *pair, by_inc);
 	for (unsigned i = 0; i < t->n; i++)
 		t->by_inc[i] = pair[i].at;
@@ -121,7 +121,7 @@ bool lr_place_tree_init(struct place_tree *t,
 	struct leaf *leaf = calloc(n + 1, sizeof *leaf);
 	bool ok = false;
 
-	*t = (struct place_tree){ 0 };
+	*t = (struct place_tree){0};
 	if (!leaf)
 		return false;
 	t->n = (unsigned)sort_leaves(leaf, donors, n);
@@ -147,7 +147,7 @@ void lr_place_tree_done(struct place_tree *t)
 	free(t->sites);
 	free(t->machines);
 	free(t->by_inc);
-	*t = (struct place_tree){ 0 };
+	*t = (struct place_tree){0};
 }
 
 int lr_place_tree_find(const struct place_tree *t, uint64_t inc)

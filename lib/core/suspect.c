@@ -13,12 +13,13 @@
 
 #include <string.h>
 
-#define TICK_MS 50	/* the longest that the caller's tick should take */
-#define SLOW_MS 5000	/* how long a donor is called slow; the same accusers
-			 * are not listened to for as long */
-#define FLAP_MS 5000
+#define TICK_MS 50 /* the longest that the caller's tick should take */
+#define SLOW_MS                                                    \
+	5000 /* how long a donor is called slow; the same accusers \
+	      * are not listened to for as long */
+#define FLAP_MS	       5000
 #define FLAP_WINDOW_MS (10u * 60 * 1000)
-#define FLAPS_MAX (sizeof((struct lr_flaps *)0)->at_ms / sizeof(uint64_t))
+#define FLAPS_MAX      (sizeof((struct lr_flaps *)0)->at_ms / sizeof(uint64_t))
 
 const struct lr_suspect_params lr_suspect_defaults = {
 	.suspect_ms = 350,
@@ -32,12 +33,12 @@ const struct lr_suspect_params lr_suspect_defaults = {
 void lr_suspect_init(struct lr_suspect *s, const struct lr_suspect_params *p,
 		     uint64_t now_ms)
 {
-	*s = (struct lr_suspect){ .p = *p, .last_tick_ms = now_ms };
+	*s = (struct lr_suspect){.p = *p, .last_tick_ms = now_ms};
 }
 
 void lr_watch_start(struct lr_watch *w, uint64_t now_ms)
 {
-	*w = (struct lr_watch){ .heard_ms = now_ms, .tick_ms = now_ms };
+	*w = (struct lr_watch){.heard_ms = now_ms, .tick_ms = now_ms};
 }
 
 void lr_watch_beat(struct lr_watch *w, uint64_t tick, uint64_t now_ms)
@@ -101,7 +102,7 @@ static void note_lateness(struct lr_suspect *s, uint64_t now_ms)
 	if (gap < 2 * TICK_MS)
 		return;
 	s->late[s->n_late % LR_LATE_MAX] =
-		(struct lr_late){ now_ms, gap - TICK_MS };
+		(struct lr_late){now_ms, gap - TICK_MS};
 	if (++s->n_late == 2 * LR_LATE_MAX)
 		s->n_late = LR_LATE_MAX; /* the same place, still full */
 }
@@ -134,8 +135,7 @@ void lr_suspect_tick(struct lr_suspect *s, struct lr_watch *const *all,
 static bool suspicious(const struct lr_suspect *s, const struct lr_watch *w,
 		       uint64_t now_ms)
 {
-	return w->accused ||
-	       quiet(s, w->heard_ms, now_ms) >= s->p.suspect_ms ||
+	return w->accused || quiet(s, w->heard_ms, now_ms) >= s->p.suspect_ms ||
 	       quiet(s, w->tick_ms, now_ms) >= s->p.frozen_ms;
 }
 

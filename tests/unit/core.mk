@@ -3,12 +3,18 @@
 # placement, suspicion, the catalog, histograms, progress
 core_pool_tests = \
 	tests/unit/test_catalog \
+	tests/unit/test_hist \
 	tests/unit/test_placement \
+	tests/unit/test_progress \
 	tests/unit/test_suspect
 check_PROGRAMS += $(core_pool_tests)
 TESTS += $(core_pool_tests)
 tests_unit_test_catalog_SOURCES = tests/unit/test_catalog.c
 tests_unit_test_catalog_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
+tests_unit_test_hist_SOURCES = tests/unit/test_hist.c
+tests_unit_test_hist_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
+tests_unit_test_progress_SOURCES = tests/unit/test_progress.c
+tests_unit_test_progress_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 tests_unit_test_placement_SOURCES = tests/unit/test_placement.c
 tests_unit_test_placement_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
 tests_unit_test_suspect_SOURCES = tests/unit/test_suspect.c

@@ -12,8 +12,8 @@
 
 #include "core/catalog.h"
 
-#define THERE LR_OBJECT_THERE
-#define LOST LR_OBJECT_LOST
+#define THERE  LR_OBJECT_THERE
+#define LOST   LR_OBJECT_LOST
 #define CLOSED LR_OBJECT_CLOSED
 #define PUBLIC (LR_OBJECT_CLOSED | LR_OBJECT_PUBLIC)
 
@@ -40,23 +40,26 @@ static struct lr_id id_in(unsigned slot)
 
 static struct lr_dev dev_of(uint8_t n)
 {
-	struct lr_dev d = { { n, 7 } };
+	struct lr_dev d = {{n, 7}};
 
 	return d;
 }
 
 static struct lr_asker asker(uint8_t dev, uint32_t uid)
 {
-	return (struct lr_asker){ .dev = dev_of(dev), .uid = uid };
+	return (struct lr_asker){.dev = dev_of(dev), .uid = uid};
 }
 
-static struct lr_id put(struct lr_catalog *k, struct lr_id id,
-			const char *name, uint8_t dev, uint64_t created,
-			uint8_t flags)
+static struct lr_id put(struct lr_catalog *k, struct lr_id id, const char *name,
+			uint8_t dev, uint64_t created, uint8_t flags)
 {
-	struct lr_object o = { .id = id, .size = 1000,
-			       .created_ms = created, .owner = dev_of(dev),
-			       .uid = 1, .flags = flags, .name = name };
+	struct lr_object o = {.id = id,
+			      .size = 1000,
+			      .created_ms = created,
+			      .owner = dev_of(dev),
+			      .uid = 1,
+			      .flags = flags,
+			      .name = name};
 
 	assert_true(lr_catalog_put(k, &o));
 	return id;
@@ -82,7 +85,7 @@ static bool collect(void *arg, const struct lr_object *o)
 static size_t list_count(struct lr_catalog *k, const struct lr_asker *who,
 			 const char *pattern)
 {
-	struct page p = { .max = 64 };
+	struct page p = {.max = 64};
 
 	assert_true(lr_catalog_list(k, who, pattern, NULL, collect, &p));
 	return p.n;
@@ -92,12 +95,15 @@ static size_t list_count(struct lr_catalog *k, const struct lr_asker *who,
 static void test_put_and_get(void **state)
 {
 	struct lr_catalog *k = lr_catalog_new(LR_SLOTS);
-	struct lr_object in = { .id = id_in(4097), .size = UINT64_C(1) << 45,
-				.created_ms = 1790000000123,
-				.expires_ms = 1790000999456,
-				.owner = dev_of(9), .uid = 4000000000,
-				.flags = PUBLIC, .state = THERE,
-				.name = "a name" };
+	struct lr_object in = {.id = id_in(4097),
+			       .size = UINT64_C(1) << 45,
+			       .created_ms = 1790000000123,
+			       .expires_ms = 1790000999456,
+			       .owner = dev_of(9),
+			       .uid = 4000000000,
+			       .flags = PUBLIC,
+			       .state = THERE,
+			       .name = "a name"};
 	struct lr_object out;
 
 	(void)state;
@@ -230,7 +236,7 @@ static void test_pages(void **state)
 	for (int i = 0; i < 1000; i++)
 		put(k, id_in((unsigned)rnd(300)), "x", 1, 1, CLOSED);
 	while (!end) {
-		struct page p = { .max = 7 };
+		struct page p = {.max = 7};
 
 		end = lr_catalog_list(k, &me, "", after, collect, &p);
 		assert_true(end || p.n == 7);
@@ -251,13 +257,15 @@ static void test_pages(void **state)
 static void test_patterns(void **state)
 {
 	static const char *const names[] = {
-		"build.tar", "build.tar.gz", ".hidden", "a/b", "a*b", "a?b",
-		"aab", "x", "abcabc", "ab", "Grüße.txt", "[x]", "aXbXc",
+		"build.tar", "build.tar.gz", ".hidden", "a/b",	  "a*b",
+		"a?b",	     "aab",	     "x",	"abcabc", "ab",
+		"Grüße.txt", "[x]",	     "aXbXc",
 	};
 	static const char *const patterns[] = {
-		"*", "build*", "*.tar", "*.tar*", "*a*b*", "a?b", "a\\*b",
-		"a*b", "**", "*b", "a", "x", "*x*x*", "[ab]*", "[!a]*", "*.*",
-		"abc*abc", "ab*ab*abc", "*ü*", "?", "", "\\[x]", "*bc",
+		"*",	 "build*", "*.tar", "*.tar*", "*a*b*",	 "a?b",
+		"a\\*b", "a*b",	   "**",    "*b",     "a",	 "x",
+		"*x*x*", "[ab]*",  "[!a]*", "*.*",    "abc*abc", "ab*ab*abc",
+		"*ü*",	 "?",	   "",	    "\\[x]",  "*bc",
 	};
 	struct lr_catalog *k = lr_catalog_new(LR_SLOTS);
 	struct lr_asker me = asker(1, 1);
@@ -402,7 +410,7 @@ static void test_model(void **state)
 		bool there, lost, marked;
 	} m[N];
 	struct lr_catalog *k = lr_catalog_new(SLOTS);
-	struct lr_asker root = { .admin = true };
+	struct lr_asker root = {.admin = true};
 
 	(void)state;
 	for (int i = 0; i < N; i++)
@@ -421,8 +429,7 @@ static void test_model(void **state)
 				m[j].marked = m[j].there && rnd(2);
 				if (!m[j].marked)
 					continue;
-				put(k, m[j].id, m[j].name, m[j].dev, j,
-				    CLOSED);
+				put(k, m[j].id, m[j].name, m[j].dev, j, CLOSED);
 				m[j].lost = false;
 			}
 			lr_catalog_end(k, slot, lost);
@@ -451,8 +458,8 @@ static void test_model(void **state)
 			assert_string_equal(o.name, m[i].name);
 			assert_true(lr_dev_eq(&o.owner, &d));
 			assert_int_equal(o.state, m[i].lost ? LOST : THERE);
-			assert_int_equal(lr_catalog_resolve(k, &root, o.name,
-							    &o, 1), 1);
+			assert_int_equal(
+				lr_catalog_resolve(k, &root, o.name, &o, 1), 1);
 			assert_string_equal(o.name, m[i].name);
 		}
 		if (step % 100)
@@ -506,8 +513,9 @@ static void test_many(void **state)
 				   (int)rnd(16), "abcdefghijklmnop");
 
 		names += (size_t)len + 1;
-		put(k, id_in(LR_SLOTS_PER_CLASS +
-			     (unsigned)rnd(LR_SLOTS_PER_CLASS)),
+		put(k,
+		    id_in(LR_SLOTS_PER_CLASS +
+			  (unsigned)rnd(LR_SLOTS_PER_CLASS)),
 		    name, (uint8_t)rnd(30), i, PUBLIC);
 	}
 	print_message("%zu puts: %.0f ms\n", n, now_ms() - t);
@@ -517,9 +525,9 @@ static void test_many(void **state)
 			      (double)(used - names) / (double)n);
 		assert_true(used - names <= 96 * n);
 	}
-	static const char *const patterns[] = { "", "*", "photo-77*", "*9d*",
-						"*-77[0-9]*.jpg", "*-?77*.jpg",
-					"nothing" };
+	static const char *const patterns[] = {
+		"",	      "*",	"photo-77*", "*9d*", "*-77[0-9]*.jpg",
+		"*-?77*.jpg", "nothing"};
 	for (size_t j = 0; j < sizeof patterns / sizeof *patterns; j++) {
 		size_t hits = 0;
 
@@ -562,8 +570,7 @@ static void test_one_name(void **state)
 			    CLOSED);
 	for (int i = 0; i < N; i++)
 		lr_catalog_remove(k, &id[i]);
-	print_message("%d of one name, in and out: %.0f ms\n", N,
-		      now_ms() - t);
+	print_message("%d of one name, in and out: %.0f ms\n", N, now_ms() - t);
 	assert_int_equal(lr_catalog_count(k), 0);
 	free(id);
 	lr_catalog_free(k);

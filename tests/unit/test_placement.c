@@ -33,7 +33,7 @@ static uint64_t rnd(uint64_t below)
 
 static void pool_init(struct pool *p, unsigned nslots)
 {
-	*p = (struct pool){ .nslots = nslots };
+	*p = (struct pool){.nslots = nslots};
 	p->cfg = calloc(nslots, sizeof *p->cfg);
 	p->want = calloc(nslots, sizeof *p->want);
 	assert_non_null(p->cfg);
@@ -52,8 +52,8 @@ static struct lr_place_donor *join(struct pool *p, uint64_t weight)
 	struct lr_place_donor *d = &p->d[p->n++];
 	uint64_t machine = rnd(UINT64_MAX);
 
-	*d = (struct lr_place_donor){ .inc = rnd(UINT64_MAX) + 1,
-				      .weight = weight };
+	*d = (struct lr_place_donor){.inc = rnd(UINT64_MAX) + 1,
+				     .weight = weight};
 	memcpy(d->machine.b, &machine, sizeof machine);
 	return d;
 }
@@ -170,7 +170,8 @@ static double least(const struct pool *p)
 		}
 		for (size_t i = 0; i < p->n; i++)
 			wants += fmax(0, target_of(p, i, c + 1) -
-				      load_of(p, p->d[i].inc, c, false));
+						 load_of(p, p->d[i].inc, c,
+							 false));
 		sum += fmax(holes, wants);
 	}
 	return sum;
@@ -580,8 +581,8 @@ static void test_thousand(void **state)
 /* What users can store: no donor counts for more than the others can pair. */
 static void test_usable(void **state)
 {
-	uint64_t even[] = { 10, 10, 10 }, big[] = { 100, 10, 20 };
-	uint64_t one[] = { 40 }, zero[] = { 0, 30, 50 };
+	uint64_t even[] = {10, 10, 10}, big[] = {100, 10, 20};
+	uint64_t one[] = {40}, zero[] = {0, 30, 50};
 
 	(void)state;
 	assert_int_equal(lr_place_usable(even, 3, 1), 30);

@@ -8,7 +8,7 @@
 
 #include "core/suspect.h"
 
-#define MAX 12
+#define MAX  12
 #define TICK 50
 #define BEAT 100
 
@@ -31,7 +31,7 @@ struct pool {
 
 static void pool_init(struct pool *p, size_t n)
 {
-	*p = (struct pool){ .n = n, .now = 100000 };
+	*p = (struct pool){.n = n, .now = 100000};
 	lr_suspect_init(&p->s, &lr_suspect_defaults, p->now);
 	for (size_t i = 0; i < n; i++)
 		lr_watch_start(&p->d[i].w, p->now);
@@ -447,7 +447,7 @@ static void test_refusal_is_no_silence(void **state)
 /* 2^k x 5 s after the last eviction, k = evictions in ten minutes. */
 static void test_flapping(void **state)
 {
-	struct lr_flaps f = { 0 };
+	struct lr_flaps f = {0};
 	uint64_t t = 1000000;
 
 	(void)state;
