@@ -2,6 +2,7 @@
 # lib/wire: the protocol, bytes in and bytes out.
 noinst_LTLIBRARIES += lib/wire/liblrwire.la
 lib_wire_liblrwire_la_SOURCES = \
+	lib/wire/chunk.h \
 	lib/wire/cursor.c \
 	lib/wire/cursor.h \
 	lib/wire/manifest.c \

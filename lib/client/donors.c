@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One data link a member of the view, kept warm:
+ *
+ *   1 the view names it: dial its addresses, its key is the member's device
+ *   2 HELLO (DATA) with its incarnation; WELCOME must say the same one
+ *   3 OPEN: operations go over it
+ *
+ * Dial refused, another incarnation, or the link breaks: outstanding requests
+ * end as unreached, step 1 again after 50 ms to 1 s. New addresses: at once.
+ * It left the view: the link closes. An operation that needs a member which
+ * the view calls up, but no dial reaches, is told to the coordinator, at most
+ * once a second. */
+#include "client/direct_i.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BACKOFF_MIN_MS 50u
+#define BACKOFF_MAX_MS 1000u
+#define DIAL_MS 3000u
+#define HELLO_MS 3000u
+#define REPORT_MS 1000u
+
+static void dial(struct lr_donor *n);
+
+static void freed_cb(uv_handle_t *h)
+{
+	struct lr_donor *n = h->data;
+	struct lr_direct *d = n->d;
+
+	free(n);
+	lr_ops_drain(d);
+	lr_direct_drop(d);
+}
+
+/* The timer closes last: nothing calls back after it. */
+static void free_if_over(struct lr_donor *n)
+{
+	if (n->gone && !n->link && !n->dial &&
+	    !uv_is_closing((uv_handle_t *)&n->timer))
+		uv_close((uv_handle_t *)&n->timer, freed_cb);
+}
+
+static void timer_cb(uv_timer_t *timer)
+{
+	struct lr_donor *n = timer->data;
+
+	if (n->gone || n->dial || n->link)
+		return;
+	dial(n);
+}
+
+static void again(struct lr_donor *n)
+{
+	if (n->state == LR_DONOR_OPEN)
+		n->backoff_ms = BACKOFF_MIN_MS;
+	if (!n->down_ms)
+		n->down_ms = uv_now(n->d->loop);
+	n->state = LR_DONOR_IDLE;
+	uv_timer_start(&n->timer, timer_cb, n->backoff_ms, 0);
+	n->backoff_ms = n->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS :
+							     n->backoff_ms * 2;
+}
+
+/* --- steps 2 and 3 ------------------------------------------------------------ */
+
+static void welcome_cb(struct lr_link *link, enum lr_err err,
+		       const struct lr_frame *f, void *arg)
+{
+	struct lr_donor *n = arg;
+	struct lr_msg_welcome w;
+
+	if (n->gone || n->link != link)
+		return;
+	if (err || f->h.type != LR_M_WELCOME ||
+	    !lr_dec_welcome(f->meta, f->h.meta, &w) || w.inc != n->inc) {
+		lr_link_close(link, err ? err : LR_E_WRONG_PEER);
+		return;
+	}
+	n->state = LR_DONOR_OPEN;
+	n->failed = false;
+	n->down_ms = 0;
+	n->backoff_ms = BACKOFF_MIN_MS;
+	lr_ops_reach(n->d);
+	lr_ops_drain(n->d);
+}
+
+static void say_hello(struct lr_donor *n)
+{
+	struct lr_msg_hello m = {
+		.proto_min = LR_PROTO_MIN,
+		.proto_max = LR_PROTO_MAX,
+		.role = LR_LINK_DATA,
+		.pool = *lr_direct_pool(n->d),
+		.dev = n->d->self,
+		.inc = n->inc,
+		.name = lr_str(n->d->name),
+		.version = lr_str(PACKAGE_VERSION),
+		.site = lr_str(""),
+		.addrs = lr_str(""),
+	};
+
+	n->state = LR_DONOR_HELLO;
+	LR_REQUEST(n->link, HELLO, hello, &m, NULL, HELLO_MS, welcome_cb, n);
+}
+
+/* --- the link ------------------------------------------------------------------ */
+
+/* Dialled links are open already. */
+static void open_cb(struct lr_link *link, void *arg)
+{
+	(void)link, (void)arg;
+}
+
+/* Donors push nothing that a client needs. */
+static void frame_cb(struct lr_link *link, const struct lr_frame *f, void *arg)
+{
+	(void)arg;
+	if (f->h.req)
+		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,
+				   "a client does not answer that");
+}
+
+static void close_cb(struct lr_link *link, enum lr_err why, void *arg)
+{
+	struct lr_donor *n = arg;
+
+	(void)why;
+	if (n->link != link)
+		return; /* an attempt of the dial that lost */
+	n->link = NULL;
+	if (n->gone) {
+		free_if_over(n);
+		return;
+	}
+	n->failed = n->state != LR_DONOR_OPEN;
+	again(n);
+}
+
+static const struct lr_link_ops link_ops = { open_cb, frame_cb, close_cb,
+					     NULL };
+
+static void dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
+{
+	struct lr_donor *n = arg;
+
+	(void)why;
+	n->dial = NULL;
+	if (link) {
+		n->link = link;
+		say_hello(n);
+	} else {
+		n->failed = true;
+		again(n);
+	}
+}
+
+static void dial(struct lr_donor *n)
+{
+	struct lr_link_options opt = { .tls = n->d->tls,
+				       .peer = &n->dev,
+				       .connect_ms = DIAL_MS };
+
+	n->state = LR_DONOR_DIAL;
+	n->dial = lr_dial_start(n->d->loop, n->addrs, &opt, &link_ops, n,
+				dialled_cb, n);
+	if (!n->dial)
+		again(n);
+}
+
+/* --- following the view --------------------------------------------------------- */
+
+/* Stops trying; an open link ends with close_cb. */
+static void hang_up(struct lr_donor *n)
+{
+	uv_timer_stop(&n->timer);
+	if (n->dial)
+		lr_dial_stop(n->dial);
+	n->dial = NULL;
+	if (n->link)
+		lr_link_close(n->link, LR_E_CLOSED);
+}
+
+static void forget(struct lr_donor *n)
+{
+	HASH_DEL(n->d->donors, n);
+	n->gone = true;
+	hang_up(n);
+	free_if_over(n);
+}
+
+static void take(struct lr_donor *n, const struct lr_member *m)
+{
+	bool moved = strcmp(n->addrs, m->addrs) != 0;
+
+	n->up = m->up;
+	snprintf(n->name, sizeof n->name, "%s", m->name);
+	snprintf(n->addrs, sizeof n->addrs, "%s", m->addrs);
+	if (!moved || n->link)
+		return;
+	if (n->dial)
+		lr_dial_stop(n->dial);
+	n->dial = NULL;
+	n->backoff_ms = BACKOFF_MIN_MS;
+	uv_timer_stop(&n->timer);
+	dial(n);
+}
+
+static void meet(struct lr_direct *d, const struct lr_member *m)
+{
+	struct lr_donor *n = calloc(1, sizeof *n);
+
+	if (!n)
+		return; /* unreached until the next view */
+	n->d = d;
+	n->inc = m->inc;
+	n->dev = m->dev;
+	n->backoff_ms = BACKOFF_MIN_MS;
+	n->down_ms = uv_now(d->loop);
+	uv_timer_init(d->loop, &n->timer);
+	n->timer.data = n;
+	lr_direct_hold(d);
+	HASH_ADD(hh, d->donors, inc, sizeof n->inc, n);
+	take(n, m);
+}
+
+struct lr_donor *lr_donors_find(const struct lr_direct *d, uint64_t inc)
+{
+	struct lr_donor *n;
+
+	HASH_FIND(hh, d->donors, &inc, sizeof inc, n);
+	return n;
+}
+
+void lr_donors_follow(struct lr_direct *d)
+{
+	struct lr_donor *n, *next;
+
+	HASH_ITER(hh, d->donors, n, next)
+		if (!lr_view_member(&d->rx.view, n->inc))
+			forget(n);
+	for (size_t i = 0; i < d->rx.view.n_members; i++) {
+		const struct lr_member *m = &d->rx.view.members[i];
+
+		n = lr_donors_find(d, m->inc);
+		if (n)
+			take(n, m);
+		else
+			meet(d, m);
+	}
+}
+
+void lr_donors_missed(struct lr_donor *n)
+{
+	struct lr_direct *d = n->d;
+	struct lr_link *coordinator = lr_attach_link(d->attach);
+	struct lr_msg_unreached m = { .dev = n->dev, .inc = n->inc };
+	uint64_t now = uv_now(d->loop);
+
+	if (!n->failed || !n->up || !coordinator ||
+	    (d->reported_ms && now < d->reported_ms + REPORT_MS))
+		return;
+	d->reported_ms = now;
+	LR_SEND(coordinator, UNREACHED, unreached, 0, &m, NULL);
+}
+
+void lr_donors_close(struct lr_direct *d)
+{
+	struct lr_donor *n, *next;
+
+	HASH_ITER(hh, d->donors, n, next)
+		forget(n);
+}
+
+struct lr_link *lr_direct_link(const struct lr_direct *d, uint64_t inc)
+{
+	const struct lr_donor *n = lr_donors_find(d, inc);
+
+	return n && n->state == LR_DONOR_OPEN ? n->link : NULL;
+}
+
+/* --- who is awaited --------------------------------------------------------------- */
+
+static void say_since(uint64_t ms, char *out, size_t cap)
+{
+	uint64_t s = ms / 1000;
+
+	if (s < 120)
+		snprintf(out, cap, "%llu s", (unsigned long long)s);
+	else if (s < 7200)
+		snprintf(out, cap, "%llu min", (unsigned long long)(s / 60));
+	else
+		snprintf(out, cap, "%llu h", (unsigned long long)(s / 3600));
+}
+
+/* A member without an open link. */
+static size_t add_silent(const struct lr_direct *d, const struct lr_donor *n,
+			 char *out, size_t cap)
+{
+	char since[32];
+	int len;
+
+	say_since(uv_now(d->loop) - n->down_ms, since, sizeof since);
+	len = snprintf(out, cap, "%s, silent for %s", n->name, since);
+	return len > 0 && (size_t)len < cap ? (size_t)len : 0;
+}
+
+void lr_direct_awaited(const struct lr_direct *d, unsigned slot, char *out,
+		       size_t cap)
+{
+	const struct lr_view *v = &d->rx.view;
+	size_t at = 0;
+
+	out[0] = '\0';
+	if (!v->rev || slot >= v->nslots)
+		return;
+	for (unsigned i = 0; i < v->cfg[slot].n; i++) {
+		const struct lr_donor *n =
+			lr_donors_find(d, v->cfg[slot].mem[i]);
+
+		if (!n || n->state == LR_DONOR_OPEN || at + 16 > cap)
+			continue;
+		if (at)
+			at += (size_t)snprintf(out + at, cap - at, " and ");
+		at += add_silent(d, n, out + at, cap - at);
+		out[at] = '\0';
+	}
+	if (!v->cfg[slot].n)
+		snprintf(out, cap, "no donor lends RAM yet");
+}

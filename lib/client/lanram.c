@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pool handle: one loop, run inside the calls that block. */
+#include "client/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/relay.h"
+#include "net/identity.h"
+
+#define SOCKET "/run/lanram/requester.sock"
+#define SPIN_NS 50000u
+
+/* --- the loop ------------------------------------------------------------------ */
+
+void lr_client_run(struct lanram *p, bool spin)
+{
+	uint64_t until = spin ? uv_hrtime() + SPIN_NS : 0;
+
+	p->moved = false;
+	while (spin && !p->moved && uv_hrtime() < until)
+		uv_run(&p->loop, UV_RUN_NOWAIT);
+	if (!p->moved)
+		uv_run(&p->loop, UV_RUN_ONCE);
+}
+
+bool lr_client_enter(struct lanram *p)
+{
+	if (getpid() != p->pid) {
+		lr_client_fail(p, LR_E_USAGE,
+			       "a handle cannot be used after fork(): open "
+			       "another");
+		return false;
+	}
+	uv_update_time(&p->loop);
+	return true;
+}
+
+enum lanram_err lr_client_fail(struct lanram *p, enum lr_err err,
+			       const char *text)
+{
+	snprintf(p->error, sizeof p->error, "%s",
+		 text && text[0] ? text : lr_err_text(err));
+	return (enum lanram_err)lr_err_exit(err);
+}
+
+struct lr_entries *lr_client_entries(struct lanram *p)
+{
+	return p->entries;
+}
+
+uv_loop_t *lr_client_loop(struct lanram *p)
+{
+	return &p->loop;
+}
+
+static void wake_cb(uv_async_t *wake)
+{
+	struct lanram *p = wake->data;
+
+	p->moved = true;
+}
+
+void lr_client_interrupt(struct lanram *p)
+{
+	p->interrupted = true;
+	uv_async_send(&p->wake);
+}
+
+struct readable {
+	uv_poll_t poll;
+	bool ready, closed;
+};
+
+static void readable_cb(uv_poll_t *poll, int status, int events)
+{
+	struct readable *r = poll->data;
+
+	(void)status, (void)events;
+	r->ready = true;
+	uv_poll_stop(poll);
+}
+
+static void poll_closed_cb(uv_handle_t *h)
+{
+	struct readable *r = h->data;
+
+	r->closed = true;
+}
+
+bool lr_client_wait_readable(struct lanram *p, int fd)
+{
+	struct readable r = { .ready = false };
+
+	if (!lr_client_enter(p))
+		return false;
+	if (uv_poll_init(&p->loop, &r.poll, fd))
+		return true; /* a file */
+	r.poll.data = &r;
+	uv_poll_start(&r.poll, UV_READABLE | UV_DISCONNECT, readable_cb);
+	while (!r.ready && !p->interrupted)
+		uv_run(&p->loop, UV_RUN_ONCE);
+	uv_close((uv_handle_t *)&r.poll, poll_closed_cb);
+	while (!r.closed)
+		uv_run(&p->loop, UV_RUN_NOWAIT);
+	return !p->interrupted;
+}
+
+/* --- questions ------------------------------------------------------------------- */
+
+struct asking {
+	struct lanram *p;
+	bool done;
+	enum lr_err err;
+	struct lr_answer *ret;
+};
+
+static bool copy_frame(struct lr_answer *to, const struct lr_frame *f)
+{
+	memset(to, 0, sizeof *to);
+	if (!f)
+		return true;
+	to->bytes = malloc((size_t)f->h.meta + f->h.bulk + 1);
+	if (!to->bytes)
+		return false;
+	to->f.h = f->h;
+	to->f.meta = to->bytes;
+	to->f.bulk = to->bytes + f->h.meta;
+	if (f->h.meta)
+		memcpy(to->bytes, f->meta, f->h.meta);
+	if (f->h.bulk)
+		memcpy(to->bytes + f->h.meta, f->bulk, f->h.bulk);
+	return true;
+}
+
+static void asked_cb(void *arg, enum lr_err err, const struct lr_frame *f)
+{
+	struct asking *a = arg;
+
+	a->err = err;
+	if (!copy_frame(a->ret, f))
+		a->err = LR_E_NO_MEMORY;
+	a->done = true;
+	a->p->moved = true;
+}
+
+enum lr_err lr_client_ask(struct lanram *p, unsigned type, const void *meta,
+			  size_t len, struct lr_answer *ret)
+{
+	struct asking a = { .p = p, .ret = ret };
+	char text[LR_OBJECT_TEXT];
+
+	if (!lr_client_enter(p))
+		return LR_E_USAGE;
+	p->entries->ops->ask(p->entries, type, meta, len, p->env.deadline_ms,
+			     asked_cb, &a);
+	while (!a.done)
+		lr_client_run(p, false);
+	if (a.err) {
+		lr_text_of_frame(ret->f.h.type ? &ret->f : NULL, text,
+				 sizeof text);
+		lr_client_fail(p, a.err, text);
+	}
+	return a.err;
+}
+
+void lr_answer_done(struct lr_answer *a)
+{
+	free(a->bytes);
+	memset(a, 0, sizeof *a);
+}
+
+struct resolving {
+	struct lanram *p;
+	bool done;
+	enum lr_err err;
+	struct lr_id id;
+	char text[LR_OBJECT_TEXT];
+};
+
+static void resolved_cb(void *arg, enum lr_err err, const struct lr_id *id,
+			const char *text)
+{
+	struct resolving *r = arg;
+
+	r->err = err;
+	r->id = *id;
+	snprintf(r->text, sizeof r->text, "%s", text);
+	r->done = true;
+	r->p->moved = true;
+}
+
+enum lanram_err lr_client_resolve(struct lanram *p, const char *ref,
+				  struct lr_id *ret)
+{
+	struct resolving r = { .p = p };
+
+	if (strlen(ref) == LR_ID_TEXT && lr_id_parse(ref, ret))
+		return LANRAM_OK;
+	if (!ref[0] || strlen(ref) > LR_OBJECT_NAME_MAX)
+		return lr_client_fail(p, LR_E_USAGE,
+				      "an ID, a prefix of 6 or more "
+				      "characters, or a name is needed");
+	lr_object_resolve(&p->env, ref, resolved_cb, &r);
+	while (!r.done)
+		lr_client_run(p, false);
+	*ret = r.id;
+	return r.err ? lr_client_fail(p, r.err, r.text) : LANRAM_OK;
+}
+
+/* --- open and close ----------------------------------------------------------------- */
+
+static bool start_relay(struct lanram *p, const struct lanram_options *opt)
+{
+	p->entries = lr_relay_new(&p->loop, opt && opt->socket ? opt->socket :
+								 SOCKET);
+	return p->entries != NULL;
+}
+
+static enum lr_err open_identity(struct lanram *p, const char *state_dir)
+{
+	char path[4096], why[256];
+
+	snprintf(path, sizeof path, "%s/key.pem", state_dir);
+	if (lr_identity_open(path, &p->identity, why, sizeof why))
+		return LR_E_IO;
+	p->tls = lr_tls_new(p->identity);
+	return p->tls ? LR_E_OK : LR_E_NO_MEMORY;
+}
+
+static enum lr_err start_direct(struct lanram *p,
+				const struct lanram_options *opt)
+{
+	char host[LR_NAME_MAX] = "", pin[4096];
+	struct lr_attach_options o = {
+		.loop = &p->loop,
+		.pool_name = opt->pool ? opt->pool : "lanram",
+		.pin_path = pin,
+		.enrol_roles = LR_ROLE_REQUESTER,
+		.name = host,
+	};
+	enum lr_err err;
+
+	if (!opt->state_dir || !opt->state_dir[0])
+		return LR_E_USAGE;
+	err = open_identity(p, opt->state_dir);
+	if (err)
+		return err;
+	gethostname(host, sizeof host - 1);
+	snprintf(pin, sizeof pin, "%s/pool.id", opt->state_dir);
+	o.tls = p->tls;
+	o.self = *lr_identity_dev(p->identity);
+	p->direct = lr_direct_new(&o);
+	if (!p->direct)
+		return LR_E_NO_MEMORY;
+	lr_attach_candidate(lr_direct_attach(p->direct), NULL,
+			    opt->coordinator);
+	p->entries = lr_direct_entries(p->direct);
+	p->env.owner = o.self;
+	return LR_E_OK;
+}
+
+static void close_loop(struct lanram *p)
+{
+	uv_close((uv_handle_t *)&p->wake, NULL);
+	uv_close((uv_handle_t *)&p->timer, NULL);
+	uv_run(&p->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&p->loop);
+	lr_tls_free(p->tls);
+	lr_identity_free(p->identity);
+	free(p);
+}
+
+enum lanram_err lanram_open(const struct lanram_options *opt,
+			    struct lanram **ret)
+{
+	struct lanram *p = calloc(1, sizeof *p);
+	enum lr_err err = LR_E_OK;
+
+	if (!p)
+		return LANRAM_FAILED;
+	if (uv_loop_init(&p->loop)) {
+		free(p);
+		return LANRAM_FAILED;
+	}
+	uv_async_init(&p->loop, &p->wake, wake_cb);
+	p->wake.data = p;
+	uv_timer_init(&p->loop, &p->timer);
+	p->timer.data = p;
+	p->pid = getpid();
+	p->env = (struct lr_object_env){
+		.loop = &p->loop,
+		.uid = (uint32_t)geteuid(),
+		.deadline_ms = opt && opt->deadline_ms ? opt->deadline_ms :
+							 10000,
+	};
+	while (!p->env.writer)
+		lr_random(&p->env.writer, sizeof p->env.writer);
+	if (opt && opt->coordinator && opt->coordinator[0])
+		err = start_direct(p, opt);
+	else if (!start_relay(p, opt))
+		err = LR_E_USAGE;
+	if (err) {
+		close_loop(p);
+		return (enum lanram_err)lr_err_exit(err);
+	}
+	p->env.entries = p->entries;
+	*ret = p;
+	return LANRAM_OK;
+}
+
+/* Writers and readers must be gone; operations end with CLOSED. */
+void lanram_close(struct lanram *p)
+{
+	if (!p || getpid() != p->pid)
+		return; /* a child leaves its parent's links alone */
+	p->entries->ops->close(p->entries);
+	close_loop(p);
+}
+
+const char *lanram_error(const struct lanram *p)
+{
+	return p->error;
+}
