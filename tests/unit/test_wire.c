@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every message and record of the table, filled with a pattern: its bytes are
+ * those of tests/unit/golden/wire.txt, and come back as they were. With
+ * --golden or --tables it prints what that file and the end of doc/protocol.md
+ * must be. */
+#include "wire/msg.h"
+
+#include "unit.h"
+
+#define META_MAX LR_META_MAX
+
+/* --- a pattern for every type of field ---------------------------------- */
+
+static unsigned step;
+
+static lr_t_u8 fill_u8(void) { return (lr_t_u8)(0x11 + step++); }
+static lr_t_u16 fill_u16(void) { return (lr_t_u16)(0x2211 + step++); }
+static lr_t_u32 fill_u32(void) { return 0x44332211 + step++; }
+static lr_t_u64 fill_u64(void) { return 0x8877665544332211 + step++; }
+
+static lr_t_id fill_id(void)
+{
+	struct lr_id v;
+
+	for (unsigned i = 0; i < sizeof v.b; i++)
+		v.b[i] = (uint8_t)(0xa0 + step + i);
+	step++;
+	return v;
+}
+
+static lr_t_dev fill_dev(void)
+{
+	struct lr_dev v;
+
+	for (unsigned i = 0; i < sizeof v.b; i++)
+		v.b[i] = (uint8_t)(0xc0 + step + i);
+	step++;
+	return v;
+}
+
+static lr_t_tag fill_tag(void)
+{
+	struct lr_tag v;
+
+	v.ts = fill_u64();
+	v.writer = fill_u64();
+	v.seq = fill_u32();
+	return v;
+}
+
+/* Of 0 to 6 bytes, not all of them text. */
+static lr_t_str fill_str(void)
+{
+	static const char text[] = "a\xff" "cdef";
+
+	return (struct lr_str){ text, (uint16_t)(step++ % 7) };
+}
+
+#define same_int(a, b) ((a) == (b))
+#define same_u8 same_int
+#define same_u16 same_int
+#define same_u32 same_int
+#define same_u64 same_int
+#define same_id(a, b) lr_id_eq(&(a), &(b))
+#define same_dev(a, b) lr_dev_eq(&(a), &(b))
+#define same_tag(a, b) (lr_tag_cmp(&(a), &(b)) == 0)
+#define same_str(a, b) ((a).n == (b).n && !memcmp((a).p, (b).p, (a).n))
+
+/* --- one row a message: make it, read it back --------------------------- */
+
+struct row {
+	const char *name;
+	unsigned num;
+	uint32_t bulk;
+	const char *doc;
+	void (*make)(struct lr_writer *w);
+	/* Reads `len` bytes; true: accepted and as made. */
+	bool (*back)(const uint8_t *p, size_t len, unsigned from);
+	const char *fields; /* "type name " each */
+};
+
+#define FILL(type, field) m.field = fill_##type();
+#define SAME(type, field)                                                      \
+	{                                                                      \
+		lr_t_##type want = fill_##type();                              \
+		ok = ok && same_##type(m.field, want);                         \
+	}
+#define TELL(type, field) #type " " #field " "
+
+#define MSG_FUNCTIONS(num, NAME, name, bulk, doc)                              \
+	static void make_##name(struct lr_writer *w)                           \
+	{                                                                      \
+		struct lr_msg_##name m;                                        \
+		LR_MSG_##NAME(FILL) lr_enc_##name(w, &m);                      \
+	}                                                                      \
+	static bool back_##name(const uint8_t *p, size_t len, unsigned from)   \
+	{                                                                      \
+		struct lr_msg_##name m;                                        \
+		bool ok = lr_dec_##name(p, len, &m);                           \
+		step = from;                                                   \
+		if (ok)                                                        \
+			LR_MSG_##NAME(SAME) return ok;                         \
+		return false;                                                  \
+	}
+#define REC_FUNCTIONS(NAME, name)                                              \
+	static void make_rec_##name(struct lr_writer *w)                       \
+	{                                                                      \
+		struct lr_rec_##name m;                                        \
+		LR_REC_##NAME(FILL) lr_enc_rec_##name(w, &m);                  \
+	}                                                                      \
+	static bool back_rec_##name(const uint8_t *p, size_t len,              \
+				    unsigned from)                             \
+	{                                                                      \
+		struct lr_reader r = lr_reader(p, len);                        \
+		struct lr_rec_##name m;                                        \
+		bool ok = lr_dec_rec_##name(&r, &m) && lr_r_done(&r);          \
+		step = from;                                                   \
+		if (ok)                                                        \
+			LR_REC_##NAME(SAME) return ok;                         \
+		return false;                                                  \
+	}
+
+LR_MESSAGES(MSG_FUNCTIONS)
+LR_RECORDS(REC_FUNCTIONS)
+
+static const struct row messages[] = {
+#define MSG_ROW(num, NAME, name, bulk, doc)                                    \
+	{ #NAME, num, bulk, doc, make_##name, back_##name, LR_MSG_##NAME(TELL) },
+	LR_MESSAGES(MSG_ROW)
+#undef MSG_ROW
+};
+static const struct row records[] = {
+#define REC_ROW(NAME, name)                                                    \
+	{ #name,	  0,		     0,                                \
+	  "",		  make_rec_##name,   back_rec_##name,                  \
+	  LR_REC_##NAME(TELL) },
+	LR_RECORDS(REC_ROW)
+#undef REC_ROW
+};
+
+#define ROWS (countof(messages) + countof(records))
+
+static const struct row *nth(size_t i)
+{
+	return i < countof(messages) ? &messages[i]
+				     : &records[i - countof(messages)];
+}
+
+/* Each row starts its pattern elsewhere. */
+static size_t make(size_t i, uint8_t buf[META_MAX])
+{
+	struct lr_writer w = lr_writer(buf, META_MAX);
+
+	step = (unsigned)i;
+	nth(i)->make(&w);
+	assert_false(w.bad);
+	return w.len;
+}
+
+/* --- golden bytes ------------------------------------------------------- */
+
+/* "GET 16 <hex>", records with a small letter and without a number. */
+static void golden_line(size_t i, char *out, size_t cap)
+{
+	uint8_t buf[META_MAX];
+	size_t n = make(i, buf), at;
+
+	at = (size_t)snprintf(out, cap, "%s %u ", nth(i)->name, nth(i)->num);
+	for (size_t k = 0; k < n; k++, at += 2)
+		snprintf(out + at, cap - at, "%02x", buf[k]);
+}
+
+static char *slurp(const char *name)
+{
+	const char *top = getenv("top_srcdir");
+	char path[4096];
+	char *text;
+	long n;
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", top ? top : ".", name);
+	f = fopen(path, "r");
+	if (!f)
+		fail_msg("%s cannot be read", path);
+	fseek(f, 0, SEEK_END);
+	n = ftell(f);
+	rewind(f);
+	text = calloc(1, (size_t)n + 1);
+	assert_non_null(text);
+	assert_int_equal(fread(text, 1, (size_t)n, f), n);
+	fclose(f);
+	return text;
+}
+
+/* The bytes of every message and record are what they were: old and new
+ * programs share a wire. A row without its line, and a line without its row,
+ * fail. */
+static void golden(void **state)
+{
+	char *text = slurp("tests/unit/golden/wire.txt"), *next = text;
+	char line[2 * META_MAX + 64];
+
+	(void)state;
+	for (size_t i = 0; i < ROWS; i++) {
+		char *got = strsep(&next, "\n");
+
+		golden_line(i, line, sizeof line);
+		assert_non_null(got);
+		assert_string_equal(got, line);
+	}
+	assert_non_null(next);
+	assert_string_equal(next, "");
+	free(text);
+}
+
+/* What was written is read back field by field; a body cut anywhere and one
+ * with a byte too many are refused. */
+static void round_trips(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS; i++) {
+		uint8_t buf[META_MAX + 1];
+		size_t n = make(i, buf);
+
+		buf[n] = 0;
+		assert_true(nth(i)->back(buf, n, (unsigned)i));
+		assert_false(nth(i)->back(buf, n + 1, (unsigned)i));
+		for (size_t cut = 0; cut < n; cut++) {
+			uint8_t *exact = malloc(cut ? cut : 1);
+
+			assert_non_null(exact); /* ASan sees a read beyond */
+			memcpy(exact, buf, cut);
+			assert_false(nth(i)->back(exact, cut, (unsigned)i));
+			free(exact);
+		}
+	}
+}
+
+/* Random bytes never make a decoder read outside of them. */
+static void hostile(void **state)
+{
+	uint64_t seed = 5;
+
+	(void)state;
+	for (int run = 0; run < 20000; run++) {
+		size_t n = draw(&seed, 300);
+		uint8_t *p = malloc(n + 1);
+
+		assert_non_null(p);
+		for (size_t k = 0; k < n; k++)
+			p[k] = (uint8_t)draw(&seed, draw(&seed, 2) ? 256 : 3);
+		nth(draw(&seed, ROWS))->back(p, n, 0);
+		free(p);
+	}
+}
+
+/* Numbers are unique, below the limit, and have a name. */
+static void numbers(void **state)
+{
+	bool seen[LR_MSG_NUMBERS] = { false };
+
+	(void)state;
+	for (size_t i = 0; i < countof(messages); i++) {
+		unsigned num = messages[i].num;
+
+		assert_in_range(num, 1, LR_MSG_NUMBERS - 1);
+		assert_false(seen[num]);
+		seen[num] = true;
+		assert_string_equal(lr_msg_name(num), messages[i].name);
+		assert_int_equal(lr_msg_bulk_max(num), messages[i].bulk);
+	}
+	assert_string_equal(lr_msg_name(0), "?");
+	assert_string_equal(lr_msg_name(LR_MSG_NUMBERS), "?");
+	assert_string_equal(lr_msg_name(65535), "?");
+	assert_int_equal(lr_msg_bulk_max(65535), 0);
+}
+
+static bool header_ok(uint32_t bulk, uint16_t meta, unsigned type)
+{
+	struct lr_header h = { bulk, meta, (uint16_t)type, 77 }, back;
+	uint8_t raw[LR_HEADER_BYTES];
+
+	lr_enc_header(raw, &h);
+	if (!lr_dec_header(raw, &back))
+		return false;
+	assert_int_equal(back.bulk, bulk);
+	assert_int_equal(back.meta, meta);
+	assert_int_equal(back.type, type);
+	assert_int_equal(back.req, 77);
+	return true;
+}
+
+/* Lengths are checked against the message's own limits, before the body. */
+static void header_limits(void **state)
+{
+	static const uint8_t want[] = { 4, 3, 2, 1, 6, 0, 17, 0,
+					8, 7, 6, 5, 4, 3, 2, 1 };
+	struct lr_header h = { 0x01020304, 6, LR_M_GET_R, 0x0102030405060708 };
+	uint8_t raw[LR_HEADER_BYTES];
+
+	(void)state;
+	lr_enc_header(raw, &h);
+	assert_memory_equal(raw, want, sizeof raw);
+	for (size_t i = 0; i < countof(messages); i++) {
+		uint32_t most = messages[i].bulk;
+		unsigned num = messages[i].num;
+
+		assert_true(header_ok(most, LR_META_MAX, num));
+		assert_true(header_ok(0, 0, num));
+		assert_false(header_ok(most + 1, 0, num));
+		assert_false(header_ok(UINT32_MAX, 0, num));
+		assert_false(header_ok(0, LR_META_MAX + 1, num));
+		assert_false(header_ok(0, UINT16_MAX, num));
+	}
+	assert_false(header_ok(0, 0, 0));
+	assert_false(header_ok(0, 0, LR_MSG_NUMBERS));
+	assert_false(header_ok(0, 0, 15));
+	assert_false(header_ok(0, 0, 65535));
+}
+
+/* A configuration in bulk: known bytes, all cuts refused, nothing impossible
+ * accepted; ce 0 with nobody in it means none. */
+static void configuration(void **state)
+{
+	static const uint8_t want[] = {
+		0x34, 0x12,		      9, 0, 0, 0, 0, 0, 0, 0,
+		2,    1,    2,	 1,	      11, 0, 0, 0, 0, 0, 0, 0,
+		22,   0,    0,	 0, 0, 0, 0, 0,
+	};
+	struct lr_cfg c = { .ce = 9, .mem = { 11, 22 }, .n = 2, .src = 1,
+			    .synced = 2, .lost = LR_LOST_MARK }, back;
+	uint8_t buf[LR_CFG_BYTES_MAX];
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_reader r;
+	unsigned slot;
+
+	(void)state;
+	lr_enc_cfg(&w, 0x1234, &c);
+	assert_int_equal(w.len, sizeof want);
+	assert_memory_equal(buf, want, sizeof want);
+	for (size_t cut = 0; cut <= w.len; cut++) {
+		r = lr_reader(buf, cut);
+		assert_int_equal(lr_dec_cfg(&r, &slot, &back), cut == w.len);
+	}
+	assert_int_equal(slot, 0x1234);
+	assert_true(lr_cfg_eq(&c, &back));
+	buf[10] = LR_MEM_MAX + 1;
+	r = lr_reader(buf, w.len);
+	assert_false(lr_dec_cfg(&r, &slot, &back));
+	buf[10] = 2;
+	buf[11] = 0; /* no src */
+	r = lr_reader(buf, w.len);
+	assert_false(lr_dec_cfg(&r, &slot, &back));
+	memset(buf, 0, sizeof buf);
+	r = lr_reader(buf, 14);
+	assert_true(lr_dec_cfg(&r, &slot, &back));
+	assert_int_equal(back.ce, 0);
+}
+
+/* A writer that runs over does nothing more and says so; a text is cut, with
+ * notice, and never holds a NUL. */
+static void cursor(void **state)
+{
+	uint8_t buf[4] = { 0 };
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	char text[4];
+
+	(void)state;
+	lr_w_u16(&w, 0x0201);
+	lr_w_u32(&w, 0xffffffff);
+	lr_w_u8(&w, 0xff);
+	assert_true(w.bad);
+	assert_int_equal(w.len, 2);
+	assert_int_equal(buf[2], 0);
+	assert_true(lr_str_copy(lr_str("abc"), text, sizeof text));
+	assert_string_equal(text, "abc");
+	assert_false(lr_str_copy(lr_str("abcd"), text, sizeof text));
+	assert_string_equal(text, "abc");
+	assert_false(lr_str_copy((struct lr_str){ "a\0b", 3 }, text,
+				 sizeof text));
+	assert_true(lr_str_copy((struct lr_str){ "", 0 }, text, sizeof text));
+	assert_string_equal(text, "");
+}
+
+/* --- byte tables -------------------------------------------------------- */
+
+static size_t width(const char *type)
+{
+	static const struct {
+		const char *type;
+		size_t bytes;
+	} all[] = { { "u8", 1 },  { "u16", 2 },  { "u32", 4 },	{ "u64", 8 },
+		    { "id", 16 }, { "dev", 32 }, { "tag", 20 }, { "str", 0 } };
+
+	for (size_t i = 0; i < countof(all); i++)
+		if (!strcmp(all[i].type, type))
+			return all[i].bytes;
+	fail_msg("type %s", type);
+	return 0;
+}
+
+/* "| 0 | u16 | slot |": no offset once a text has gone before. */
+static void print_fields(FILE *f, const char *fields)
+{
+	char type[16], name[32];
+	size_t at = 0;
+	bool known = true;
+	int n;
+
+	fprintf(f, "\n| byte | type | field |\n| --- | --- | --- |\n");
+	for (; sscanf(fields, "%15s %31s %n", type, name, &n) == 2;
+	     fields += n) {
+		if (known)
+			fprintf(f, "| %zu | %s | %s |\n", at, type, name);
+		else
+			fprintf(f, "| | %s | %s |\n", type, name);
+		at += width(type);
+		known = known && width(type);
+	}
+}
+
+static void print_errors(FILE *f)
+{
+	fprintf(f, "\n## Errors\n\n| number | name | exit code | text |\n"
+		   "| --- | --- | --- | --- |\n");
+	for (unsigned n = 0; n < LR_E_COUNT; n++)
+		fprintf(f, "| %u | %s | %d | %s |\n", n,
+			lr_err_name((enum lr_err)n), lr_err_exit((enum lr_err)n),
+			lr_err_text((enum lr_err)n));
+}
+
+static void print_tables(FILE *f)
+{
+	print_errors(f);
+	fprintf(f, "\n## Records\n");
+	for (size_t i = 0; i < countof(records); i++) {
+		fprintf(f, "\n### %s\n", records[i].name);
+		print_fields(f, records[i].fields);
+	}
+	fprintf(f, "\n## Messages\n");
+	for (size_t i = 0; i < countof(messages); i++) {
+		const struct row *m = &messages[i];
+
+		fprintf(f, "\n### %u %s\n\n%s; ", m->num, m->name, m->doc);
+		if (m->bulk)
+			fprintf(f, "bulk up to %u bytes\n", m->bulk);
+		else
+			fprintf(f, "no bulk\n");
+		print_fields(f, m->fields);
+	}
+}
+
+#define MARK "<!-- From here on: tests/unit/test_wire --tables -->\n"
+
+/* doc/protocol.md ends with the very tables that the code has. */
+static void documented(void **state)
+{
+	char *doc = slurp("doc/protocol.md"), *at = strstr(doc, MARK);
+	char *want = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&want, &n);
+
+	(void)state;
+	assert_non_null(f);
+	print_tables(f);
+	fclose(f);
+	assert_non_null(at);
+	assert_true(strcmp(at + strlen(MARK), want) == 0);
+	free(want);
+	free(doc);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(golden),	 cmocka_unit_test(round_trips),
+		cmocka_unit_test(hostile),	 cmocka_unit_test(numbers),
+		cmocka_unit_test(header_limits), cmocka_unit_test(configuration),
+		cmocka_unit_test(cursor),	 cmocka_unit_test(documented),
+	};
+	char line[2 * META_MAX + 64];
+
+	if (argc > 1 && !strcmp(argv[1], "--tables")) {
+		print_tables(stdout);
+		return 0;
+	}
+	if (argc > 1 && !strcmp(argv[1], "--golden")) {
+		for (size_t i = 0; i < ROWS; i++) {
+			golden_line(i, line, sizeof line);
+			puts(line);
+		}
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
