@@ -219,11 +219,10 @@ static void poll_failed(struct lr_link *link)
 		lr_link_read(link);
 	if (link->state == LINK_HANDSHAKE)
 		lr_link_tls_handshake(link);
-	if (link->state == LINK_CONNECTING) {
-		getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-		lr_link_fail(link, lr_err_of_errno(error));
-	}
-	lr_link_fail(link, LR_E_CLOSED);
+	if (link->state >= LINK_CLOSING)
+		return;
+	getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	lr_link_fail(link, lr_err_of_errno(error));
 }
 
 static void poll_cb(uv_poll_t *handle, int status, int events)
@@ -290,10 +289,11 @@ static void tick_cb(uv_timer_t *timer)
 		lr_link_fail(link, LR_E_TIMEOUT);
 		return;
 	}
+	lr_link_set_patient(link, link->tx.stuck);
 	lr_link_stale_tick(link);
 	lr_link_rx_idle(link);
 	if (link->tx.stuck || link->rx.big || link->out.buf ||
-	    link->stale.limit_ms)
+	    link->patient || link->stale.limit_ms)
 		return;
 	link->ticking = false;
 	uv_timer_stop(timer);

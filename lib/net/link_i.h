@@ -34,7 +34,7 @@
 #define LR_LINK_TURN (1u << 20)	      /* bytes read in one turn */
 #define LR_LINK_IOV 64
 #define LR_LINK_RECORD 16384u /* a TLS record's payload */
-#define LR_LINK_TICK_MS 1000u
+#define LR_LINK_TICK_MS 500u
 
 enum link_state {
 	LINK_CONNECTING,
@@ -126,7 +126,7 @@ struct lr_link {
 	bool has_poll, server, local;
 	bool paused, blocked; /* by the owner, by our own queue */
 	bool want_read, in_read;
-	bool ticking;
+	bool ticking, patient;
 	bool has_expected;
 	uint32_t bulk_limit;
 	uint32_t uid;
@@ -185,6 +185,8 @@ struct lr_link *lr_link_accepted(uv_loop_t *loop, int fd,
 				 const struct lr_link_options *opt,
 				 const struct lr_link_ops *ops, void *arg);
 void lr_link_connected(struct lr_link *link);
+/* How long TCP waits for a peer that takes nothing: see link_connect.c. */
+void lr_link_set_patient(struct lr_link *link, bool patient);
 
 /* link_rx.c */
 void lr_link_read(struct lr_link *link);

@@ -108,6 +108,27 @@ static void test_slow_peer(void **state)
 	kit_done(&kit);
 }
 
+/* Over TCP too a peer that reads nothing for longer than the time in which a
+ * dead host is noticed (1 s) is waited for. */
+static void test_patience(void **state)
+{
+	uint64_t end;
+	unsigned sent;
+
+	(void)state;
+	kit_pair(&kit, KIT_CLEAR);
+	lr_link_pause(kit.server.link, true);
+	sent = fill_queue(kit.client.link);
+	end = uv_hrtime() + 2500000000u;
+	while (uv_hrtime() < end)
+		kit_turn(&kit);
+	assert_int_equal(kit.client.closed, 0);
+	lr_link_pause(kit.server.link, false);
+	KIT_UNTIL(&kit, kit.server.frames == sent);
+	kit_done(&kit);
+	assert_int_equal(held, 0);
+}
+
 static unsigned taken;
 
 static void take_a_little(struct kit_side *side, const struct lr_frame *f)
@@ -296,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_back_pressure),
 		cmocka_unit_test(test_tiny_frames),
 		cmocka_unit_test(test_slow_peer),
+		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_slow_but_alive),
 		cmocka_unit_test(test_pause_in_frame),
 		cmocka_unit_test(test_idle_is_fresh),
