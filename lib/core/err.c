@@ -8,7 +8,7 @@ struct row {
 };
 
 static const struct row rows[] = {
-#define ROW(name, exit, text) { #name, text, exit },
+#define ROW(name, exit, text) {#name, text, exit},
 	LR_ERRORS(ROW)
 #undef ROW
 };

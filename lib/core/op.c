@@ -115,7 +115,7 @@ static void settle_put(struct lr_op *op)
 /* A value is worth more than a broken copy of the same write. */
 static void settle_tags(struct lr_op *op)
 {
-	op->tag = (struct lr_tag){ 0 };
+	op->tag = (struct lr_tag){0};
 	op->found = LR_FOUND_NONE;
 	op->copies = 0;
 	for (unsigned i = 0; i < op->cfg.n; i++) {
@@ -149,8 +149,8 @@ static void fail_peer(struct lr_op *op, struct lr_op_peer *p, uint64_t now_ms)
 		return;
 	if (most > RETRY_MAX_MS)
 		most = RETRY_MAX_MS;
-	op->retry_ms = now_ms + RETRY_MIN_MS +
-		       draw(op, most - RETRY_MIN_MS + 1);
+	op->retry_ms =
+		now_ms + RETRY_MIN_MS + draw(op, most - RETRY_MIN_MS + 1);
 	op->retries++;
 }
 
@@ -216,7 +216,7 @@ static void got(struct lr_op *op, struct lr_op_peer *p,
 	p->state = ANSWERED;
 	p->found = r->err == LR_E_CORRUPT ? LR_FOUND_BAD : r->found;
 	p->synced = r->synced;
-	p->tag = p->found == LR_FOUND_NONE ? (struct lr_tag){ 0 } : r->tag;
+	p->tag = p->found == LR_FOUND_NONE ? (struct lr_tag){0} : r->tag;
 	if (op->kind == LR_OP_TAGS) {
 		if (LR_MUTANT("register-read-from-one-copy"))
 			settle_tags(op);
@@ -294,7 +294,7 @@ void lr_op_unreached(struct lr_op *op, uint64_t member, uint64_t ce,
 
 static void give_up(struct lr_op *op)
 {
-	static const enum peer_state blame[] = { ASKED, FAILED, IDLE };
+	static const enum peer_state blame[] = {ASKED, FAILED, IDLE};
 	enum lr_err err = LR_E_UNREACHABLE;
 
 	op->from = 0;
@@ -372,7 +372,7 @@ static struct lr_op_act hold(struct lr_op *op)
 		op->wake_ms = op->retry_ms;
 	if (op->kind == LR_OP_GET && count(op, IDLE) && hedge < op->wake_ms)
 		op->wake_ms = hedge;
-	return (struct lr_op_act){ .what = LR_OP_WAIT };
+	return (struct lr_op_act){.what = LR_OP_WAIT};
 }
 
 struct lr_op_act lr_op_next(struct lr_op *op, uint64_t now_ms, lr_op_near near,
@@ -383,7 +383,7 @@ struct lr_op_act lr_op_next(struct lr_op *op, uint64_t now_ms, lr_op_near near,
 	if (!op->done && now_ms >= op->deadline_ms)
 		give_up(op);
 	if (op->done)
-		return (struct lr_op_act){ .what = LR_OP_DONE };
+		return (struct lr_op_act){.what = LR_OP_DONE};
 	retry_failed(op, now_ms);
 	p = nearest_idle(op, near, arg);
 	if (!p || !may_ask(op, now_ms))
@@ -391,7 +391,6 @@ struct lr_op_act lr_op_next(struct lr_op *op, uint64_t now_ms, lr_op_near near,
 	p->state = ASKED;
 	op->asked_ms = now_ms;
 	op->sent = true;
-	return (struct lr_op_act){ .what = LR_OP_SEND,
-				   .member = p->inc,
-				   .ce = op->cfg.ce };
+	return (struct lr_op_act){
+		.what = LR_OP_SEND, .member = p->inc, .ce = op->cfg.ce};
 }

@@ -90,7 +90,7 @@ bool lr_slot_left(struct lr_slot *s, uint64_t me, const struct lr_cfg *cfg)
 		s->prom = cfg->ce;
 		s->prom_run = 0;
 	}
-	s->inst = (struct lr_cfg){ 0 };
+	s->inst = (struct lr_cfg){0};
 	s->status = LR_SLOT_NONE;
 	return true;
 }

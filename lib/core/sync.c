@@ -9,13 +9,13 @@
 
 #define AGAIN_MIN_MS 100u
 #define AGAIN_MAX_MS 1600u
-#define NO_SOURCE (-1)
+#define NO_SOURCE    (-1)
 
 enum fetch_state {
 	FREE,
-	ASK,	/* of a src that was not tried, once `at_ms` has come */
+	ASK, /* of a src that was not tried, once `at_ms` has come */
 	ASKED,
-	CHECK,	/* another src answered: is it what was wanted? */
+	CHECK, /* another src answered: is it what was wanted? */
 };
 
 struct fetch {
@@ -217,7 +217,7 @@ static struct lr_sync_act ask(struct lr_sync *y, struct fetch *f, int i)
 static bool step_fetch(struct lr_sync *y, struct fetch *f, uint64_t now_ms,
 		       lr_sync_have have, void *arg, struct lr_sync_act *ret)
 {
-	struct lr_stored here = { 0 };
+	struct lr_stored here = {0};
 	int i;
 
 	if (f->state == CHECK) {
@@ -258,7 +258,7 @@ static bool step_page(struct lr_sync *y, uint64_t now_ms, lr_sync_have have,
 
 	while (y->next < y->n && (f = free_fetch(y))) {
 		const struct lr_sync_entry *e = &y->page[y->next++];
-		struct lr_stored here = { 0 };
+		struct lr_stored here = {0};
 
 		have(arg, &e->id, &here);
 		if (!wanted(e, &here))
@@ -268,7 +268,7 @@ static bool step_page(struct lr_sync *y, uint64_t now_ms, lr_sync_have have,
 			ret->entry = *e;
 			return true;
 		}
-		*f = (struct fetch){ .entry = *e, .asked = y->from };
+		*f = (struct fetch){.entry = *e, .asked = y->from};
 		if (e->state == LR_FOUND_VALUE) {
 			*ret = ask(y, f, y->from);
 			return true;

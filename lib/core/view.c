@@ -6,7 +6,7 @@
 
 bool lr_view_init(struct lr_view *v, unsigned nslots)
 {
-	*v = (struct lr_view){ .nslots = nslots };
+	*v = (struct lr_view){.nslots = nslots};
 	v->cfg = calloc(nslots ? nslots : 1, sizeof *v->cfg);
 	return v->cfg != NULL;
 }
@@ -15,7 +15,7 @@ void lr_view_done(struct lr_view *v)
 {
 	free(v->cfg);
 	free(v->members);
-	*v = (struct lr_view){ 0 };
+	*v = (struct lr_view){0};
 }
 
 bool lr_view_copy(struct lr_view *to, const struct lr_view *from)

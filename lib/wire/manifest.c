@@ -6,7 +6,7 @@
 #define LAYOUT 1 /* first byte of every head */
 /* Where the owner stands: after layout, flags and sealed_with. */
 #define OWNER_AT 3
-#define UID_AT (OWNER_AT + 32)
+#define UID_AT	 (OWNER_AT + 32)
 
 void lr_enc_manifest(struct lr_writer *w, const struct lr_manifest *m)
 {
@@ -91,7 +91,7 @@ bool lr_manifest_stamp(void *head, size_t len, const struct lr_dev *owner,
  * surrogate, beyond Unicode, or a control character. */
 static size_t utf8_char(const uint8_t *p, size_t left)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
 	uint32_t c = p[0];
 

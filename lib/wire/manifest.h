@@ -11,13 +11,13 @@
 #define LR_OBJECT_NAME_MAX 255
 
 struct lr_manifest {
-	uint8_t flags; /* LR_OBJECT_PUBLIC | LR_OBJECT_CLOSED */
+	uint8_t flags;	     /* LR_OBJECT_PUBLIC | LR_OBJECT_CLOSED */
 	uint8_t sealed_with; /* 0: not encrypted end to end; others reserved */
 	struct lr_dev owner;
 	uint32_t uid;
-	uint64_t size;	      /* of the object; 0 while open */
-	uint64_t chunks;      /* 0: the value is inline */
-	uint32_t chunk_bytes; /* 262,144 */
+	uint64_t size;			 /* of the object; 0 while open */
+	uint64_t chunks;		 /* 0: the value is inline */
+	uint32_t chunk_bytes;		 /* 262,144 */
 	uint64_t created_ms, expires_ms; /* Unix time; expires 0 = never */
 	uint8_t sha256[32];
 	char name[LR_OBJECT_NAME_MAX + 1];

@@ -282,7 +282,7 @@ static enum lr_view_took whole_complete(struct lr_view_rx *rx)
 		rx->next.epoch = rx->view.epoch;
 	lr_view_done(&rx->view);
 	rx->view = rx->next;
-	rx->next = (struct lr_view){ 0 };
+	rx->next = (struct lr_view){0};
 	rx->to = 0;
 	return LR_VIEW_APPLIED;
 }

@@ -17,8 +17,8 @@ static struct lr_id random_id(uint64_t *seed)
 /* IDs have known texts: two zero bits in front, nothing behind. */
 static void formats(void **state)
 {
-	struct lr_id id = { { 0 } };
-	struct lr_dev dev = { { 0 } };
+	struct lr_id id = {{0}};
+	struct lr_dev dev = {{0}};
 	char text[LR_DEV_TEXT + 1];
 
 	(void)state;
@@ -28,8 +28,7 @@ static void formats(void **state)
 	lr_id_set_class(&id, LR_SAFE);
 	assert_string_equal(lr_id_format(&id, text),
 			    "5zzzzzzzzzzzzzzzzzzzzzzzzz");
-	id = (struct lr_id){ { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd,
-			       0xef } };
+	id = (struct lr_id){{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef}};
 	assert_string_equal(lr_id_format(&id, text),
 			    "014d2pf2dbsqqg000000000000");
 	dev.b[0] = 0xf8;
@@ -57,8 +56,7 @@ static void round_trips(void **state)
 		assert_true(lr_id_eq(&id, &back));
 		for (size_t k = 0; k < sizeof dev.b; k++)
 			dev.b[k] = (uint8_t)draw(&seed, 256);
-		assert_true(lr_dev_parse(lr_dev_format(&dev, text),
-					 &dev_back));
+		assert_true(lr_dev_parse(lr_dev_format(&dev, text), &dev_back));
 		assert_true(lr_dev_eq(&dev, &dev_back));
 		assert_true(lr_dev_matches(text, &dev));
 		text[LR_PREFIX_MIN] = '\0';
@@ -70,7 +68,7 @@ static void round_trips(void **state)
 static void look_alikes(void **state)
 {
 	struct lr_id a, b;
-	struct lr_dev dev = { { 0 } };
+	struct lr_dev dev = {{0}};
 
 	(void)state;
 	assert_true(lr_id_parse("0oO1iIlL000000000000000000", &a));
@@ -84,10 +82,15 @@ static void look_alikes(void **state)
 static void junk(void **state)
 {
 	static const char *const bad[] = {
-		"", "0", "0000000000000000000000000",
-		"000000000000000000000000000", "6zzzzzzzzzzzzzzzzzzzzzzzzz",
-		"80000000000000000000000000", "0000000000000-000000000000",
-		"0000000000000 000000000000", "000000000000000000000000\xc3\xa4",
+		"",
+		"0",
+		"0000000000000000000000000",
+		"000000000000000000000000000",
+		"6zzzzzzzzzzzzzzzzzzzzzzzzz",
+		"80000000000000000000000000",
+		"0000000000000-000000000000",
+		"0000000000000 000000000000",
+		"000000000000000000000000\xc3\xa4",
 	};
 	struct lr_id id;
 	struct lr_dev dev;
@@ -141,7 +144,7 @@ static void prefixes(void **state)
 /* The slot is the top 14 bits, numbered through the classes. */
 static void slots(void **state)
 {
-	struct lr_id id = { { 0x3f, 0xff } };
+	struct lr_id id = {{0x3f, 0xff}};
 
 	(void)state;
 	assert_int_equal(lr_id_slot(&id), 4095);
@@ -158,7 +161,7 @@ static void slots(void **state)
  * texts are part of the protocol. */
 static void derived(void **state)
 {
-	struct lr_id object = { { 0x41, 2, 3 } }, a, b;
+	struct lr_id object = {{0x41, 2, 3}}, a, b;
 	char text[LR_ID_TEXT + 1];
 
 	(void)state;
@@ -166,18 +169,23 @@ static void derived(void **state)
 	lr_id_of_chunk(&b, &object, 1);
 	assert_int_equal(lr_id_class(&a), LR_NORMAL);
 	assert_false(lr_id_eq(&a, &b));
-	assert_string_equal(lr_id_format(&a, text), "2qksf07fe5d4wpx0ab0q0q5kza");
-	assert_string_equal(lr_id_format(&b, text), "3fg4dzrybsnrswfyacrzrpdz02");
+	assert_string_equal(lr_id_format(&a, text),
+			    "2qksf07fe5d4wpx0ab0q0q5kza");
+	assert_string_equal(lr_id_format(&b, text),
+			    "3fg4dzrybsnrswfyacrzrpdz02");
 	lr_id_of_register(&a, LR_SAFE, "abc", 3);
 	lr_id_of_name(&b, LR_SAFE, "", 0, "abc", 3);
 	assert_int_equal(lr_id_class(&a), LR_SAFE);
 	assert_false(lr_id_eq(&a, &b));
-	assert_string_equal(lr_id_format(&a, text), "5gm5b624akfmsfhe3p62nykamn");
-	assert_string_equal(lr_id_format(&b, text), "5715gb1r19sh8403y5jec27mdg");
+	assert_string_equal(lr_id_format(&a, text),
+			    "5gm5b624akfmsfhe3p62nykamn");
+	assert_string_equal(lr_id_format(&b, text),
+			    "5715gb1r19sh8403y5jec27mdg");
 	lr_id_of_name(&a, LR_SAFE, "a", 1, "bc", 2);
 	lr_id_of_name(&b, LR_SAFE, "ab", 2, "c", 1);
 	assert_false(lr_id_eq(&a, &b));
-	assert_string_equal(lr_id_format(&a, text), "4vbse51sy8e1zfmqzyrv1zzdtn");
+	assert_string_equal(lr_id_format(&a, text),
+			    "4vbse51sy8e1zfmqzyrv1zzdtn");
 }
 
 /* Every error has words and an exit code; a foreign number is FAILED. */
@@ -201,10 +209,10 @@ static void errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(formats),  cmocka_unit_test(round_trips),
+		cmocka_unit_test(formats),     cmocka_unit_test(round_trips),
 		cmocka_unit_test(look_alikes), cmocka_unit_test(junk),
-		cmocka_unit_test(prefixes), cmocka_unit_test(slots),
-		cmocka_unit_test(derived),  cmocka_unit_test(errors),
+		cmocka_unit_test(prefixes),    cmocka_unit_test(slots),
+		cmocka_unit_test(derived),     cmocka_unit_test(errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

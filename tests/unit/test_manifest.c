@@ -44,7 +44,7 @@ static bool accepted(const struct lr_manifest *m)
  * value behind it. */
 static void round_trip(void **state)
 {
-	static const uint8_t front[] = { 1, 3, 0, 0xaa };
+	static const uint8_t front[] = {1, 3, 0, 0xaa};
 	struct lr_manifest m = closed(), back;
 	uint8_t buf[LR_HEAD_MAX];
 	size_t n = encode(&m, buf);
@@ -130,7 +130,7 @@ static void impossible(void **state)
 static void stamp(void **state)
 {
 	struct lr_manifest m = closed(), back;
-	struct lr_dev dev = { { 7 } };
+	struct lr_dev dev = {{7}};
 	uint8_t buf[LR_HEAD_MAX];
 	size_t n = encode(&m, buf);
 	struct lr_reader r = lr_reader(buf, n);
@@ -149,15 +149,37 @@ static void stamp(void **state)
 static void names(void **state)
 {
 	static const char *const good[] = {
-		"a", " ", "build.tar", "gr\xc3\xbc\xc3\x9f" "e", "\xe2\x82\xac",
-		"\xf0\x9f\x90\x91", "\xc2\xa0", "\xed\x9f\xbf",
+		"a",
+		" ",
+		"build.tar",
+		"gr\xc3\xbc\xc3\x9f"
+		"e",
+		"\xe2\x82\xac",
+		"\xf0\x9f\x90\x91",
+		"\xc2\xa0",
+		"\xed\x9f\xbf",
 		"\xf4\x8f\xbf\xbf",
 	};
 	static const char *const bad[] = {
-		"", "a\tb", "\x1b[0m", "\x7f", "\x80", "\xff", "\xc3", "a\xc3",
-		"\xc3(", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\xaf", "\xc2\x85",
-		"\xed\xa0\x80", "\xf0\x80\x80\xaf", "\xf4\x90\x80\x80",
-		"\xf8\x88\x80\x80\x80", "\xe2\x82", "\xf0\x9f\x90",
+		"",
+		"a\tb",
+		"\x1b[0m",
+		"\x7f",
+		"\x80",
+		"\xff",
+		"\xc3",
+		"a\xc3",
+		"\xc3(",
+		"\xc0\xaf",
+		"\xc1\xbf",
+		"\xe0\x80\xaf",
+		"\xc2\x85",
+		"\xed\xa0\x80",
+		"\xf0\x80\x80\xaf",
+		"\xf4\x90\x80\x80",
+		"\xf8\x88\x80\x80\x80",
+		"\xe2\x82",
+		"\xf0\x9f\x90",
 	};
 	char longest[LR_OBJECT_NAME_MAX + 1];
 

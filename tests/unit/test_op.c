@@ -7,14 +7,14 @@
 #define B 22u
 #define C 33u
 
-static const struct lr_id object = { { 0x40, 1, 2 } };
-static const struct lr_tag mine = { 5, 77, 1 };
-static const struct lr_tag higher = { 6, 1, 1 };
+static const struct lr_id object = {{0x40, 1, 2}};
+static const struct lr_tag mine = {5, 77, 1};
+static const struct lr_tag higher = {6, 1, 1};
 
 static struct lr_cfg cfg(uint64_t ce, unsigned n, unsigned src)
 {
-	static const uint64_t mem[] = { A, B, C };
-	struct lr_cfg c = { .ce = ce, .n = (uint8_t)n, .src = (uint8_t)src };
+	static const uint64_t mem[] = {A, B, C};
+	struct lr_cfg c = {.ce = ce, .n = (uint8_t)n, .src = (uint8_t)src};
 
 	memcpy(c.mem, mem, n * sizeof *mem);
 	return c;
@@ -63,7 +63,7 @@ static void expect_done(struct lr_op *op, uint64_t now, enum lr_err result)
 static void stored(struct lr_op *op, uint64_t m, uint64_t ce,
 		   const struct lr_tag *tag)
 {
-	struct lr_op_reply r = { .tag = *tag };
+	struct lr_op_reply r = {.tag = *tag};
 
 	lr_op_reply(op, m, ce, &r, 1001);
 }
@@ -71,7 +71,7 @@ static void stored(struct lr_op *op, uint64_t m, uint64_t ce,
 static void found(struct lr_op *op, uint64_t m, uint64_t ce, uint8_t what,
 		  bool synced)
 {
-	struct lr_op_reply r = { .found = what, .synced = synced };
+	struct lr_op_reply r = {.found = what, .synced = synced};
 
 	if (what != LR_FOUND_NONE)
 		r.tag = mine;
@@ -81,7 +81,7 @@ static void found(struct lr_op *op, uint64_t m, uint64_t ce, uint8_t what,
 static void failed(struct lr_op *op, uint64_t m, uint64_t ce, enum lr_err err,
 		   const struct lr_cfg *c)
 {
-	struct lr_op_reply r = { .err = err, .cfg = c };
+	struct lr_op_reply r = {.err = err, .cfg = c};
 
 	lr_op_reply(op, m, ce, &r, 1001);
 }
@@ -164,7 +164,8 @@ static void put_retries(void **state)
 /* An older view, and a STALE that brings what cannot be, change nothing. */
 static void ignores_older(void **state)
 {
-	struct lr_cfg c = cfg(3, 2, 3), older = cfg(2, 1, 1), bad = cfg(9, 1, 1);
+	struct lr_cfg c = cfg(3, 2, 3), older = cfg(2, 1, 1),
+		      bad = cfg(9, 1, 1);
 	struct lr_op op = start(LR_OP_PUT, 0, &c);
 
 	(void)state;
@@ -200,7 +201,7 @@ static void put_lower_tag(void **state)
 {
 	struct lr_cfg c = cfg(3, 2, 3);
 	struct lr_op op = start(LR_OP_PUT, LR_PUT_TOMB | LR_PUT_IF_OPEN, &c);
-	struct lr_tag closed = { LR_TS_CLOSED, 1, 1 };
+	struct lr_tag closed = {LR_TS_CLOSED, 1, 1};
 
 	(void)state;
 	expect_send(&op, 1000, B, 3);
@@ -218,7 +219,7 @@ static void put_lower_tag(void **state)
 /* No room, or not allowed: told at once. */
 static void put_refused(void **state)
 {
-	static const enum lr_err errs[] = { LR_E_FULL, LR_E_PERMISSION };
+	static const enum lr_err errs[] = {LR_E_FULL, LR_E_PERMISSION};
 	struct lr_cfg c = cfg(3, 2, 3);
 
 	(void)state;
@@ -438,7 +439,7 @@ static void tags(void **state)
 {
 	struct lr_cfg c = cfg(3, 3, 7);
 	struct lr_op op = start(LR_OP_TAGS, 0, &c);
-	struct lr_op_reply r = { .found = LR_FOUND_BAD, .tag = higher };
+	struct lr_op_reply r = {.found = LR_FOUND_BAD, .tag = higher};
 
 	(void)state;
 	expect_send(&op, 1000, B, 3);
@@ -476,20 +477,25 @@ static void tags_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(put_all),	cmocka_unit_test(put_newer_cfg),
-		cmocka_unit_test(put_retries),	cmocka_unit_test(ignores_older),
+		cmocka_unit_test(put_all),
+		cmocka_unit_test(put_newer_cfg),
+		cmocka_unit_test(put_retries),
+		cmocka_unit_test(ignores_older),
 		cmocka_unit_test(put_superseded),
 		cmocka_unit_test(put_lower_tag),
-		cmocka_unit_test(put_refused),	cmocka_unit_test(put_deadline),
+		cmocka_unit_test(put_refused),
+		cmocka_unit_test(put_deadline),
 		cmocka_unit_test(get_nearest),
 		cmocka_unit_test(get_synced_first),
-		cmocka_unit_test(get_hedges),	cmocka_unit_test(get_bad),
+		cmocka_unit_test(get_hedges),
+		cmocka_unit_test(get_bad),
 		cmocka_unit_test(get_absent),
 		cmocka_unit_test(get_absent_one_cfg),
 		cmocka_unit_test(get_absent_needs_synced),
 		cmocka_unit_test(get_lost_slot),
 		cmocka_unit_test(get_unreachable),
-		cmocka_unit_test(tags),		cmocka_unit_test(tags_none),
+		cmocka_unit_test(tags),
+		cmocka_unit_test(tags_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,11 +10,11 @@
 
 #include "unit.h"
 
-#define DONORS 4
-#define OPS 4
+#define DONORS	 4
+#define OPS	 4
 #define MESSAGES 256
-#define STEPS 3000
-#define RUNS 1000
+#define STEPS	 3000
+#define RUNS	 1000
 
 const char *lr_mutation;
 
@@ -72,14 +72,13 @@ static bool sealed_and_synced(const struct donor *d)
 	const struct lr_cfg *c = &w.cfg;
 	int i = lr_cfg_index(c, d->inc);
 
-	return i >= 0 && (c->src >> i & 1u ||
-			  (d->s.inst.ce == c->ce &&
-			   d->s.status == LR_SLOT_SYNCED));
+	return i >= 0 && (c->src >> i & 1u || (d->s.inst.ce == c->ce &&
+					       d->s.status == LR_SLOT_SYNCED));
 }
 
 static void change(void)
 {
-	struct lr_cfg c = { .ce = ++w.epoch };
+	struct lr_cfg c = {.ce = ++w.epoch};
 
 	for (unsigned i = 0; i < DONORS; i++) {
 		struct donor *d = &w.d[i];
@@ -105,7 +104,7 @@ static void restart(struct donor *d)
 {
 	for (unsigned i = 0; i < DONORS; i++)
 		if (&w.d[i] != d && sealed_and_synced(&w.d[i])) {
-			*d = (struct donor){ .inc = ++w.incs };
+			*d = (struct donor){.inc = ++w.incs};
 			return;
 		}
 }
@@ -120,9 +119,9 @@ static void coordinate(struct donor *d)
 		return;
 	if (chance(20))
 		lr_slot_left(&d->s, d->inc, &w.cfg);
-	if (chance(20) && lr_slot_install(&d->s, d->inc, &w.cfg, 1) ==
-				  LR_INSTALL_EMPTIED)
-		d->e = (struct lr_stored){ 0 };
+	if (chance(20) &&
+	    lr_slot_install(&d->s, d->inc, &w.cfg, 1) == LR_INSTALL_EMPTIED)
+		d->e = (struct lr_stored){0};
 	from = donor(w.cfg.mem[0]);
 	if (d->s.status == LR_SLOT_SYNCING && d->s.inst.ce == w.cfg.ce &&
 	    from && from != d && chance(20) &&
@@ -154,7 +153,7 @@ static void serve(struct donor *d, struct message *m)
 	}
 	if (m->kind == LR_OP_PUT &&
 	    lr_slot_put(&d->e, &m->tag, 0) == LR_PUT_STORE)
-		d->e = (struct lr_stored){ LR_FOUND_VALUE, m->tag, false };
+		d->e = (struct lr_stored){LR_FOUND_VALUE, m->tag, false};
 	r->found = d->e.found;
 	r->tag = d->e.tag;
 	r->synced = d->s.status == LR_SLOT_SYNCED;
@@ -197,9 +196,9 @@ static void deliver_due(void)
 static void begin(struct client_op *o, unsigned place)
 {
 	enum lr_op_kind kind = (enum lr_op_kind)draw(&w.seed, 3);
-	struct lr_id id = { { 0 } };
+	struct lr_id id = {{0}};
 
-	o->first = (struct lr_tag){ 0, 100 + place, ++o->life };
+	o->first = (struct lr_tag){0, 100 + place, ++o->life};
 	if (kind == LR_OP_PUT)
 		o->first.ts = ++w.writes;
 	o->floor = w.acked;
@@ -249,12 +248,12 @@ static void drive(struct client_op *o, unsigned place)
 		lr_op_view(&o->op, &w.cfg, w.now);
 	while (o->busy) {
 		struct lr_op_act a = lr_op_next(&o->op, w.now, NULL, NULL);
-		struct message m = { .member = a.member,
-				     .ce = a.ce,
-				     .op = place,
-				     .life = o->life,
-				     .kind = o->op.kind,
-				     .tag = o->op.tag };
+		struct message m = {.member = a.member,
+				    .ce = a.ce,
+				    .op = place,
+				    .life = o->life,
+				    .kind = o->op.kind,
+				    .tag = o->op.tag};
 
 		if (a.what == LR_OP_DONE)
 			judge(o);
@@ -272,7 +271,7 @@ static void run_world(uint64_t seed)
 	w.seed = seed;
 	w.now = 1;
 	w.epoch = 1;
-	w.cfg = (struct lr_cfg){ .ce = 1, .n = 3, .src = 7 };
+	w.cfg = (struct lr_cfg){.ce = 1, .n = 3, .src = 7};
 	for (unsigned i = 0; i < DONORS; i++) {
 		w.d[i].inc = ++w.incs;
 		if (i < 3)

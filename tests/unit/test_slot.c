@@ -3,14 +3,14 @@
 
 #include "unit.h"
 
-#define ME 11u
+#define ME    11u
 #define OTHER 22u
-#define RUN 7u
+#define RUN   7u
 
 /* A cfg of ME and OTHER. */
 static struct lr_cfg cfg(uint64_t ce, unsigned src)
 {
-	struct lr_cfg c = { .ce = ce, .n = 2, .src = (uint8_t)src };
+	struct lr_cfg c = {.ce = ce, .n = 2, .src = (uint8_t)src};
 
 	c.mem[0] = ME;
 	c.mem[1] = OTHER;
@@ -19,7 +19,7 @@ static struct lr_cfg cfg(uint64_t ce, unsigned src)
 
 static struct lr_slot installed(uint64_t ce, unsigned src)
 {
-	struct lr_slot s = { 0 };
+	struct lr_slot s = {0};
 	struct lr_cfg c = cfg(ce, src);
 
 	assert_int_not_equal(lr_slot_install(&s, ME, &c, RUN),
@@ -31,7 +31,7 @@ static struct lr_slot installed(uint64_t ce, unsigned src)
  * promise above it; a fresh slot admits nothing, not even ce 0. */
 static void admit(void **state)
 {
-	struct lr_slot fresh = { 0 }, s = installed(5, 3);
+	struct lr_slot fresh = {0}, s = installed(5, 3);
 
 	(void)state;
 	assert_int_equal(lr_slot_admit(&fresh, 0), LR_E_STALE);
@@ -112,8 +112,7 @@ static void install_lost(void **state)
 			 LR_INSTALL_SALVAGED);
 	assert_int_equal(one.status, LR_SLOT_SYNCED);
 	c.lost = LR_LOST_MARK | LR_LOST_MERGE;
-	assert_int_equal(lr_slot_install(&s, ME, &c, RUN),
-			 LR_INSTALL_SALVAGED);
+	assert_int_equal(lr_slot_install(&s, ME, &c, RUN), LR_INSTALL_SALVAGED);
 	assert_int_equal(s.status, LR_SLOT_SYNCING);
 	assert_true(lr_slot_synced(&s, 6));
 	assert_int_equal(s.status, LR_SLOT_SYNCED);
@@ -126,7 +125,7 @@ static void install_lost(void **state)
 /* Only the ce installed can become SYNCED. */
 static void synced(void **state)
 {
-	struct lr_slot s = installed(5, 2), fresh = { 0 };
+	struct lr_slot s = installed(5, 2), fresh = {0};
 
 	(void)state;
 	assert_false(lr_slot_synced(&fresh, 0));
@@ -141,7 +140,7 @@ static void synced(void **state)
  * out, not by a seal; the promise follows, and is never lowered. */
 static void left(void **state)
 {
-	struct lr_slot s = installed(5, 3), fresh = { 0 };
+	struct lr_slot s = installed(5, 3), fresh = {0};
 	struct lr_cfg c = cfg(6, 3);
 
 	(void)state;
@@ -170,10 +169,10 @@ static void left(void **state)
 static enum lr_put_verdict put(uint8_t found, uint64_t ts, bool open,
 			       uint64_t put_ts, unsigned flags)
 {
-	struct lr_stored there = { .found = found, .open = open };
-	struct lr_tag tag = { put_ts, 1, 1 };
+	struct lr_stored there = {.found = found, .open = open};
+	struct lr_tag tag = {put_ts, 1, 1};
 
-	there.tag = (struct lr_tag){ ts, 1, 1 };
+	there.tag = (struct lr_tag){ts, 1, 1};
 	return lr_slot_put(&there, &tag, flags);
 }
 
@@ -189,8 +188,8 @@ static void put_order(void **state)
 	assert_int_equal(put(LR_FOUND_TOMB, LR_TS_GONE, false, 2, 0),
 			 LR_PUT_KEEP);
 	assert_int_equal(put(LR_FOUND_TOMB, 4, false, 5, 0), LR_PUT_STORE);
-	assert_int_equal(put(LR_FOUND_VALUE, 2, false, LR_TS_GONE,
-			     LR_PUT_TOMB), LR_PUT_STORE);
+	assert_int_equal(put(LR_FOUND_VALUE, 2, false, LR_TS_GONE, LR_PUT_TOMB),
+			 LR_PUT_STORE);
 	/* A touch: the open manifest again, with its own tag. */
 	assert_int_equal(put(LR_FOUND_VALUE, 1, true, 1, 0), LR_PUT_KEEP);
 }
@@ -228,7 +227,8 @@ static void put_if_open(void **state)
 	assert_int_equal(put(LR_FOUND_NONE, 0, false, LR_TS_GONE, flags),
 			 LR_PUT_STORE);
 	assert_int_equal(put(LR_FOUND_TOMB, LR_TS_GONE, false, LR_TS_GONE,
-			     flags), LR_PUT_KEEP);
+			     flags),
+			 LR_PUT_KEEP);
 }
 
 /* A TOMB may go when all members are SYNCED under the cfg that serves here and
@@ -323,7 +323,7 @@ static void cfg_valid(void **state)
 static void never_back(void **state)
 {
 	uint64_t seed = 3;
-	struct lr_slot s = { 0 };
+	struct lr_slot s = {0};
 
 	(void)state;
 	for (int i = 0; i < 200000; i++) {
@@ -351,22 +351,28 @@ static void never_back(void **state)
 		if (lr_slot_admit(&s, c.ce) == LR_E_OK)
 			assert_true(c.ce == s.inst.ce && c.ce >= s.prom);
 		if (draw(&seed, 500) == 0)
-			s = (struct lr_slot){ 0 };
+			s = (struct lr_slot){0};
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(admit),     cmocka_unit_test(seal),
+		cmocka_unit_test(admit),
+		cmocka_unit_test(seal),
 		cmocka_unit_test(install_refused),
 		cmocka_unit_test(install_sources),
 		cmocka_unit_test(install_lost),
-		cmocka_unit_test(synced),    cmocka_unit_test(left),
-		cmocka_unit_test(put_order), cmocka_unit_test(put_bad),
-		cmocka_unit_test(put_if_open), cmocka_unit_test(collect),
-		cmocka_unit_test(first),     cmocka_unit_test(cfg_synced),
-		cmocka_unit_test(cfg_valid), cmocka_unit_test(never_back),
+		cmocka_unit_test(synced),
+		cmocka_unit_test(left),
+		cmocka_unit_test(put_order),
+		cmocka_unit_test(put_bad),
+		cmocka_unit_test(put_if_open),
+		cmocka_unit_test(collect),
+		cmocka_unit_test(first),
+		cmocka_unit_test(cfg_synced),
+		cmocka_unit_test(cfg_valid),
+		cmocka_unit_test(never_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

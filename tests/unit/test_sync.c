@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One member pulls a slot of up to IDS entries from others that are arrays
- * here. The pull asks, the test answers: in any order, late, wrongly, or not. */
+ * here. The pull asks, the test answers: in any order, late, wrongly, or not.
+ */
 #include "core/sync.h"
 
 #include "unit.h"
 
-#define IDS 300
-#define ME 1u
+#define IDS  300
+#define ME   1u
 #define PAGE 16
 
 struct held {
@@ -27,7 +28,7 @@ static uint64_t seed;
 
 static struct lr_id id_of(unsigned n)
 {
-	return (struct lr_id){ { 0x40, 0, (uint8_t)(n >> 8), (uint8_t)n } };
+	return (struct lr_id){{0x40, 0, (uint8_t)(n >> 8), (uint8_t)n}};
 }
 
 static unsigned n_of(const struct lr_id *id)
@@ -55,8 +56,7 @@ static void have(void *arg, const struct lr_id *id, struct lr_stored *ret)
 /* What the donor's rules do with an entry that arrives. */
 static void store(const struct held *h, unsigned n, unsigned flags)
 {
-	struct lr_stored there = { .found = me.e[n].found,
-				   .tag = me.e[n].tag };
+	struct lr_stored there = {.found = me.e[n].found, .tag = me.e[n].tag};
 
 	if (lr_slot_put(&there, &h->tag, flags) == LR_PUT_STORE)
 		me.e[n] = *h;
@@ -79,7 +79,7 @@ static void set_up(unsigned bits, unsigned lost)
 
 static void fill(struct copy *c, unsigned n, uint8_t found, uint64_t ts)
 {
-	c->e[n] = (struct held){ .found = found, .tag = { ts, 1, 1 } };
+	c->e[n] = (struct held){.found = found, .tag = {ts, 1, 1}};
 }
 
 static bool scan(struct lr_sync *y, const struct lr_sync_act *a)
@@ -125,7 +125,7 @@ static void answer(struct lr_sync *y, const struct lr_sync_act *a, uint64_t now)
 
 static void store_told(const struct lr_sync_act *a)
 {
-	struct held h = { .tag = a->entry.tag };
+	struct held h = {.tag = a->entry.tag};
 
 	h.found = a->what == LR_SYNC_BAD ? LR_FOUND_BAD : LR_FOUND_TOMB;
 	store(&h, n_of(&a->entry.id),
@@ -237,7 +237,7 @@ static void empty(void **state)
 static void write_meanwhile(uint64_t now)
 {
 	unsigned i = draw(&seed, IDS);
-	struct held h = { .found = LR_FOUND_VALUE, .tag = { 100, 1, 1 } };
+	struct held h = {.found = LR_FOUND_VALUE, .tag = {100, 1, 1}};
 
 	(void)now;
 	if (draw(&seed, 3))
@@ -251,8 +251,8 @@ static void write_meanwhile(uint64_t now)
 	i = draw(&seed, IDS);
 	if (!src[0].e[i].tag.seq || draw(&seed, 5))
 		return;
-	src[0].e[i] = (struct held){ 0 }; /* gone */
-	me.e[i] = (struct held){ 0 };
+	src[0].e[i] = (struct held){0}; /* gone */
+	me.e[i] = (struct held){0};
 }
 
 static void concurrent(void **state)
@@ -316,7 +316,7 @@ static void all_down(void **state)
 	set_up(3, 0);
 	src[0].down = src[1].down = true;
 	y = new_sync();
-	for (unsigned asked = 0; asked < 40; ) {
+	for (unsigned asked = 0; asked < 40;) {
 		a = lr_sync_next(y, now, have, NULL);
 		if (a.what == LR_SYNC_WAIT) {
 			assert_true(a.at_ms > now);
@@ -353,7 +353,7 @@ static void broken(void **state)
 	src[0].e[9].found = LR_FOUND_BAD;
 	src[0].e[11].broken = true;
 	fill(&src[1], 11, LR_FOUND_VALUE, 3);
-	src[2].e[11] = (struct held){ 0 };
+	src[2].e[11] = (struct held){0};
 	for (unsigned i = 0; i < 3; i++)
 		src[i].e[12].found = LR_FOUND_BAD;
 	y = new_sync();
@@ -445,8 +445,8 @@ static void full(void **state)
 static void broken_list(void **state)
 {
 	struct lr_sync_entry page[2] = {
-		{ .id = id_of(2), .state = LR_FOUND_VALUE },
-		{ .id = id_of(1), .state = LR_FOUND_VALUE },
+		{.id = id_of(2), .state = LR_FOUND_VALUE},
+		{.id = id_of(1), .state = LR_FOUND_VALUE},
 	};
 	struct lr_sync *y;
 
@@ -464,11 +464,15 @@ static void broken_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(plain),      cmocka_unit_test(empty),
-		cmocka_unit_test(concurrent), cmocka_unit_test(failures),
-		cmocka_unit_test(all_down),   cmocka_unit_test(broken),
+		cmocka_unit_test(plain),
+		cmocka_unit_test(empty),
+		cmocka_unit_test(concurrent),
+		cmocka_unit_test(failures),
+		cmocka_unit_test(all_down),
+		cmocka_unit_test(broken),
 		cmocka_unit_test(intact_copy_is_awaited),
-		cmocka_unit_test(merge),      cmocka_unit_test(full),
+		cmocka_unit_test(merge),
+		cmocka_unit_test(full),
 		cmocka_unit_test(broken_list),
 	};
 

@@ -4,13 +4,13 @@
 #include "unit.h"
 
 #define NSLOTS 200
-#define CAP 1024 /* of a part, so that small views take many */
+#define CAP    1024 /* of a part, so that small views take many */
 
 static uint64_t seed = 1;
 
 static struct lr_member member(uint64_t inc)
 {
-	struct lr_member m = { .inc = inc, .shards = 1, .up = inc & 1 };
+	struct lr_member m = {.inc = inc, .shards = 1, .up = inc & 1};
 
 	memset(m.dev.b, (int)inc, sizeof m.dev.b);
 	memset(m.machine.b, (int)inc + 1, sizeof m.machine.b);
@@ -21,7 +21,7 @@ static struct lr_member member(uint64_t inc)
 
 static struct lr_cfg cfg(uint64_t ce)
 {
-	struct lr_cfg c = { .ce = ce, .n = 2, .src = 1 };
+	struct lr_cfg c = {.ce = ce, .n = 2, .src = 1};
 
 	c.mem[0] = 1 + draw(&seed, 5);
 	c.mem[1] = 6 + draw(&seed, 5);
@@ -84,7 +84,7 @@ static enum lr_view_took give_part(struct lr_view_rx *rx,
 	struct lr_view_enc it;
 	uint8_t buf[CAP];
 	struct lr_writer w = lr_writer(buf, sizeof buf);
-	struct lr_msg_view m = { v->run, v->rev, v->epoch, 0, 0 };
+	struct lr_msg_view m = {v->run, v->rev, v->epoch, 0, 0};
 
 	lr_view_enc_whole(&it, v);
 	m.part = (uint16_t)part;
@@ -112,7 +112,7 @@ static enum lr_view_took give_delta(struct lr_view_rx *rx,
 				    const uint64_t *incs, size_t n_incs,
 				    int skip)
 {
-	struct lr_msg_view_delta m = { v->run, from, v->rev, v->epoch, 0, 0 };
+	struct lr_msg_view_delta m = {v->run, from, v->rev, v->epoch, 0, 0};
 	enum lr_view_took t = LR_VIEW_MORE;
 	struct lr_view_enc it;
 	uint8_t buf[CAP];
@@ -174,7 +174,7 @@ static void deltas(void **state)
 	assert_int_equal(give_whole(&rx, &v), LR_VIEW_APPLIED);
 	for (unsigned round = 0; round < 50; round++) {
 		unsigned slots[60], n = draw(&seed, 60);
-		uint64_t incs[2] = { 20 + round, 19 + round };
+		uint64_t incs[2] = {20 + round, 19 + round};
 		struct lr_member m = member(20 + round);
 
 		v.rev++;
@@ -186,7 +186,8 @@ static void deltas(void **state)
 		assert_non_null(lr_view_put_member(&v, &m));
 		lr_view_drop_member(&v, 19 + round);
 		assert_int_equal(give_delta(&rx, &v, v.rev - 1, slots, n, incs,
-					    2, -1), LR_VIEW_APPLIED);
+					    2, -1),
+				 LR_VIEW_APPLIED);
 		assert_same(&v, &rx.view);
 	}
 	lr_view_done(&v);
@@ -316,7 +317,7 @@ static void hostile(void **state)
 			assert_true(out.cfg[s].ce == 0 ||
 				    lr_cfg_valid(&out.cfg[s]));
 		lr_view_done(&out);
-		for (unsigned i = 8; i--; )
+		for (unsigned i = 8; i--;)
 			buf[at[i]] = was[i];
 	}
 	lr_view_done(&v);
@@ -330,8 +331,8 @@ static void impossible(void **state)
 	struct lr_cfg c = cfg(3);
 	uint8_t buf[64];
 	struct lr_writer w = lr_writer(buf, sizeof buf);
-	struct lr_msg_view m = { 0, 1, 1, 0, 1 };
-	struct lr_msg_view_delta d = { 7, 3, 3, 1, 0, 1 };
+	struct lr_msg_view m = {0, 1, 1, 0, 1};
+	struct lr_msg_view_delta d = {7, 3, 3, 1, 0, 1};
 
 	(void)state;
 	lr_w_u8(&w, 'c');

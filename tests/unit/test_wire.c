@@ -13,10 +13,22 @@
 
 static unsigned step;
 
-static lr_t_u8 fill_u8(void) { return (lr_t_u8)(0x11 + step++); }
-static lr_t_u16 fill_u16(void) { return (lr_t_u16)(0x2211 + step++); }
-static lr_t_u32 fill_u32(void) { return 0x44332211 + step++; }
-static lr_t_u64 fill_u64(void) { return 0x8877665544332211 + step++; }
+static lr_t_u8 fill_u8(void)
+{
+	return (lr_t_u8)(0x11 + step++);
+}
+static lr_t_u16 fill_u16(void)
+{
+	return (lr_t_u16)(0x2211 + step++);
+}
+static lr_t_u32 fill_u32(void)
+{
+	return 0x44332211 + step++;
+}
+static lr_t_u64 fill_u64(void)
+{
+	return 0x8877665544332211 + step++;
+}
 
 static lr_t_id fill_id(void)
 {
@@ -51,17 +63,18 @@ static lr_t_tag fill_tag(void)
 /* Of 0 to 6 bytes, not all of them text. */
 static lr_t_str fill_str(void)
 {
-	static const char text[] = "a\xff" "cdef";
+	static const char text[] = "a\xff"
+				   "cdef";
 
-	return (struct lr_str){ text, (uint16_t)(step++ % 7) };
+	return (struct lr_str){text, (uint16_t)(step++ % 7)};
 }
 
 #define same_int(a, b) ((a) == (b))
-#define same_u8 same_int
-#define same_u16 same_int
-#define same_u32 same_int
-#define same_u64 same_int
-#define same_id(a, b) lr_id_eq(&(a), &(b))
+#define same_u8	       same_int
+#define same_u16       same_int
+#define same_u32       same_int
+#define same_u64       same_int
+#define same_id(a, b)  lr_id_eq(&(a), &(b))
 #define same_dev(a, b) lr_dev_eq(&(a), &(b))
 #define same_tag(a, b) (lr_tag_cmp(&(a), &(b)) == 0)
 #define same_str(a, b) ((a).n == (b).n && !memcmp((a).p, (b).p, (a).n))
@@ -80,60 +93,64 @@ struct row {
 };
 
 #define FILL(type, field) m.field = fill_##type();
-#define SAME(type, field)                                                      \
-	{                                                                      \
-		lr_t_##type want = fill_##type();                              \
-		ok = ok && same_##type(m.field, want);                         \
+#define SAME(type, field)                              \
+	{                                              \
+		lr_t_##type want = fill_##type();      \
+		ok = ok && same_##type(m.field, want); \
 	}
 #define TELL(type, field) #type " " #field " "
 
-#define MSG_FUNCTIONS(num, NAME, name, bulk, doc)                              \
-	static void make_##name(struct lr_writer *w)                           \
-	{                                                                      \
-		struct lr_msg_##name m;                                        \
-		LR_MSG_##NAME(FILL) lr_enc_##name(w, &m);                      \
-	}                                                                      \
-	static bool back_##name(const uint8_t *p, size_t len, unsigned from)   \
-	{                                                                      \
-		struct lr_msg_##name m;                                        \
-		bool ok = lr_dec_##name(p, len, &m);                           \
-		step = from;                                                   \
-		if (ok)                                                        \
-			LR_MSG_##NAME(SAME) return ok;                         \
-		return false;                                                  \
+#define MSG_FUNCTIONS(num, NAME, name, bulk, doc)                            \
+	static void make_##name(struct lr_writer *w)                         \
+	{                                                                    \
+		struct lr_msg_##name m;                                      \
+		LR_MSG_##NAME(FILL) lr_enc_##name(w, &m);                    \
+	}                                                                    \
+	static bool back_##name(const uint8_t *p, size_t len, unsigned from) \
+	{                                                                    \
+		struct lr_msg_##name m;                                      \
+		bool ok = lr_dec_##name(p, len, &m);                         \
+		step = from;                                                 \
+		if (ok)                                                      \
+			LR_MSG_##NAME(SAME) return ok;                       \
+		return false;                                                \
 	}
-#define REC_FUNCTIONS(NAME, name)                                              \
-	static void make_rec_##name(struct lr_writer *w)                       \
-	{                                                                      \
-		struct lr_rec_##name m;                                        \
-		LR_REC_##NAME(FILL) lr_enc_rec_##name(w, &m);                  \
-	}                                                                      \
-	static bool back_rec_##name(const uint8_t *p, size_t len,              \
-				    unsigned from)                             \
-	{                                                                      \
-		struct lr_reader r = lr_reader(p, len);                        \
-		struct lr_rec_##name m;                                        \
-		bool ok = lr_dec_rec_##name(&r, &m) && lr_r_done(&r);          \
-		step = from;                                                   \
-		if (ok)                                                        \
-			LR_REC_##NAME(SAME) return ok;                         \
-		return false;                                                  \
+#define REC_FUNCTIONS(NAME, name)                                     \
+	static void make_rec_##name(struct lr_writer *w)              \
+	{                                                             \
+		struct lr_rec_##name m;                               \
+		LR_REC_##NAME(FILL) lr_enc_rec_##name(w, &m);         \
+	}                                                             \
+	static bool back_rec_##name(const uint8_t *p, size_t len,     \
+				    unsigned from)                    \
+	{                                                             \
+		struct lr_reader r = lr_reader(p, len);               \
+		struct lr_rec_##name m;                               \
+		bool ok = lr_dec_rec_##name(&r, &m) && lr_r_done(&r); \
+		step = from;                                          \
+		if (ok)                                               \
+			LR_REC_##NAME(SAME) return ok;                \
+		return false;                                         \
 	}
 
 LR_MESSAGES(MSG_FUNCTIONS)
 LR_RECORDS(REC_FUNCTIONS)
 
 static const struct row messages[] = {
-#define MSG_ROW(num, NAME, name, bulk, doc)                                    \
-	{ #NAME, num, bulk, doc, make_##name, back_##name, LR_MSG_##NAME(TELL) },
+#define MSG_ROW(num, NAME, name, bulk, doc) \
+	{#NAME, num, bulk, doc, make_##name, back_##name, LR_MSG_##NAME(TELL)},
 	LR_MESSAGES(MSG_ROW)
 #undef MSG_ROW
 };
 static const struct row records[] = {
-#define REC_ROW(NAME, name)                                                    \
-	{ #name,	  0,		     0,                                \
-	  "",		  make_rec_##name,   back_rec_##name,                  \
-	  LR_REC_##NAME(TELL) },
+#define REC_ROW(NAME, name) \
+	{#name,             \
+	 0,                 \
+	 0,                 \
+	 "",                \
+	 make_rec_##name,   \
+	 back_rec_##name,   \
+	 LR_REC_##NAME(TELL)},
 	LR_RECORDS(REC_ROW)
 #undef REC_ROW
 };
@@ -257,7 +274,7 @@ static void hostile(void **state)
 /* Numbers are unique, below the limit, and have a name. */
 static void numbers(void **state)
 {
-	bool seen[LR_MSG_NUMBERS] = { false };
+	bool seen[LR_MSG_NUMBERS] = {false};
 
 	(void)state;
 	for (size_t i = 0; i < countof(messages); i++) {
@@ -277,7 +294,7 @@ static void numbers(void **state)
 
 static bool header_ok(uint32_t bulk, uint16_t meta, unsigned type)
 {
-	struct lr_header h = { bulk, meta, (uint16_t)type, 77 }, back;
+	struct lr_header h = {bulk, meta, (uint16_t)type, 77}, back;
 	uint8_t raw[LR_HEADER_BYTES];
 
 	lr_enc_header(raw, &h);
@@ -293,9 +310,9 @@ static bool header_ok(uint32_t bulk, uint16_t meta, unsigned type)
 /* Lengths are checked against the message's own limits, before the body. */
 static void header_limits(void **state)
 {
-	static const uint8_t want[] = { 4, 3, 2, 1, 6, 0, 17, 0,
-					8, 7, 6, 5, 4, 3, 2, 1 };
-	struct lr_header h = { 0x01020304, 6, LR_M_GET_R, 0x0102030405060708 };
+	static const uint8_t want[] = {4, 3, 2, 1, 6, 0, 17, 0,
+				       8, 7, 6, 5, 4, 3, 2,  1};
+	struct lr_header h = {0x01020304, 6, LR_M_GET_R, 0x0102030405060708};
 	uint8_t raw[LR_HEADER_BYTES];
 
 	(void)state;
@@ -323,12 +340,16 @@ static void header_limits(void **state)
 static void configuration(void **state)
 {
 	static const uint8_t want[] = {
-		0x34, 0x12,		      9, 0, 0, 0, 0, 0, 0, 0,
-		2,    1,    2,	 1,	      11, 0, 0, 0, 0, 0, 0, 0,
-		22,   0,    0,	 0, 0, 0, 0, 0,
+		0x34, 0x12, 9, 0, 0, 0, 0, 0,  0, 0, 2, 1, 2, 1, 11,
+		0,    0,    0, 0, 0, 0, 0, 22, 0, 0, 0, 0, 0, 0, 0,
 	};
-	struct lr_cfg c = { .ce = 9, .mem = { 11, 22 }, .n = 2, .src = 1,
-			    .synced = 2, .lost = LR_LOST_MARK }, back;
+	struct lr_cfg c = {.ce = 9,
+			   .mem = {11, 22},
+			   .n = 2,
+			   .src = 1,
+			   .synced = 2,
+			   .lost = LR_LOST_MARK},
+		      back;
 	uint8_t buf[LR_CFG_BYTES_MAX];
 	struct lr_writer w = lr_writer(buf, sizeof buf);
 	struct lr_reader r;
@@ -361,7 +382,7 @@ static void configuration(void **state)
  * notice, and never holds a NUL. */
 static void cursor(void **state)
 {
-	uint8_t buf[4] = { 0 };
+	uint8_t buf[4] = {0};
 	struct lr_writer w = lr_writer(buf, sizeof buf);
 	char text[4];
 
@@ -376,9 +397,9 @@ static void cursor(void **state)
 	assert_string_equal(text, "abc");
 	assert_false(lr_str_copy(lr_str("abcd"), text, sizeof text));
 	assert_string_equal(text, "abc");
-	assert_false(lr_str_copy((struct lr_str){ "a\0b", 3 }, text,
-				 sizeof text));
-	assert_true(lr_str_copy((struct lr_str){ "", 0 }, text, sizeof text));
+	assert_false(
+		lr_str_copy((struct lr_str){"a\0b", 3}, text, sizeof text));
+	assert_true(lr_str_copy((struct lr_str){"", 0}, text, sizeof text));
 	assert_string_equal(text, "");
 }
 
@@ -389,8 +410,8 @@ static size_t width(const char *type)
 	static const struct {
 		const char *type;
 		size_t bytes;
-	} all[] = { { "u8", 1 },  { "u16", 2 },  { "u32", 4 },	{ "u64", 8 },
-		    { "id", 16 }, { "dev", 32 }, { "tag", 20 }, { "str", 0 } };
+	} all[] = {{"u8", 1},  {"u16", 2},  {"u32", 4},	 {"u64", 8},
+		   {"id", 16}, {"dev", 32}, {"tag", 20}, {"str", 0}};
 
 	for (size_t i = 0; i < countof(all); i++)
 		if (!strcmp(all[i].type, type))
@@ -425,7 +446,8 @@ static void print_errors(FILE *f)
 		   "| --- | --- | --- | --- |\n");
 	for (unsigned n = 0; n < LR_E_COUNT; n++)
 		fprintf(f, "| %u | %s | %d | %s |\n", n,
-			lr_err_name((enum lr_err)n), lr_err_exit((enum lr_err)n),
+			lr_err_name((enum lr_err)n),
+			lr_err_exit((enum lr_err)n),
 			lr_err_text((enum lr_err)n));
 }
 
@@ -473,10 +495,14 @@ static void documented(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(golden),	 cmocka_unit_test(round_trips),
-		cmocka_unit_test(hostile),	 cmocka_unit_test(numbers),
-		cmocka_unit_test(header_limits), cmocka_unit_test(configuration),
-		cmocka_unit_test(cursor),	 cmocka_unit_test(documented),
+		cmocka_unit_test(golden),
+		cmocka_unit_test(round_trips),
+		cmocka_unit_test(hostile),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(header_limits),
+		cmocka_unit_test(configuration),
+		cmocka_unit_test(cursor),
+		cmocka_unit_test(documented),
 	};
 	char line[2 * META_MAX + 64];
 
