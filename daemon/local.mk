@@ -1,1 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
+sbin_PROGRAMS += daemon/lanramd
+daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
+	daemon/log.c daemon/log.h \
+	daemon/coordinator/coordinator.c daemon/coordinator/coordinator.h \
+	daemon/coordinator/state.c daemon/coordinator/peers.c \
+	daemon/coordinator/donors.c daemon/coordinator/devices.c \
+	daemon/coordinator/query.c daemon/coordinator/objects.c \
+	daemon/donor/donor.c daemon/donor/host.c daemon/donor/host.h \
+	daemon/donor/mailbox.c daemon/donor/mailbox.h \
+	daemon/donor/shard.c daemon/donor/shard.h daemon/donor/slots.c \
+	daemon/donor/serve.c daemon/donor/pull.c daemon/donor/report.c \
+	daemon/donor/sweep.c \
+	daemon/requester/requester.c
+daemon_lanramd_LDADD = lib/client/liblrclient.la discovery/liblrdisco.la \
+	lib/store/liblrstore.la lib/net/liblrnet.la lib/wire/liblrwire.la \
+	lib/core/liblrcore.la $(SYSTEMD_LIBS) $(LIBCONFIG_LIBS) \
+	$(AVAHI_LIBS) $(XXHASH_LIBS) $(UV_LIBS) $(OPENSSL_LIBS) -lm

@@ -45,7 +45,10 @@ struct lr_attach_ops {
 
 struct lr_attach *lr_attach_start(const struct lr_attach_options *o,
 				  const struct lr_attach_ops *ops, void *arg);
-/* "host:port,..." of one pool's coordinator, replacing what this pool's last
+/* What follows takes NULL too: the attach of a handle that has none, READY
+ * without a link.
+ *
+ * "host:port,..." of one pool's coordinator, replacing what this pool's last
  * candidate said. `pool` zero: not known (a static address). */
 void lr_attach_candidate(struct lr_attach *a, const struct lr_dev *pool,
 			 const char *addrs);

@@ -320,13 +320,6 @@ void lr_direct_changed(struct lr_direct *d)
 		view_changed(d);
 }
 
-struct lr_link *lr_direct_link(const struct lr_direct *d, uint64_t inc)
-{
-	const struct lr_donor *n = lr_donors_find(d, inc);
-
-	return n && n->state == LR_DONOR_OPEN ? n->link : NULL;
-}
-
 struct lr_entries *lr_direct_entries(struct lr_direct *d)
 {
 	return &d->entries;

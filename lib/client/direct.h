@@ -8,12 +8,19 @@
 
 #include "client/attach.h"
 #include "client/entries.h"
-#include "core/view.h"
+#include "wire/viewcodec.h"
 
 struct lr_direct;
 
 /* Makes its own attach (role REQUESTER); the options' role is ignored. */
 struct lr_direct *lr_direct_new(const struct lr_attach_options *o);
+/* Without an attach: a donor's shard has the view brought to it. It feeds
+ * lr_direct_rx() and then tells that the view changed. */
+struct lr_direct *lr_direct_fed(const struct lr_attach_options *o);
+struct lr_view_rx *lr_direct_rx(struct lr_direct *d);
+void lr_direct_changed(struct lr_direct *d);
+/* The open link to a member, or NULL: it is being dialled. */
+struct lr_link *lr_direct_link(const struct lr_direct *d, uint64_t inc);
 struct lr_entries *lr_direct_entries(struct lr_direct *d);
 struct lr_attach *lr_direct_attach(struct lr_direct *d);
 const struct lr_view *lr_direct_view(const struct lr_direct *d);

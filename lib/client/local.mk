@@ -8,6 +8,8 @@ lib_client_liblrclient_la_SOURCES = \
 	lib/client/attach.c \
 	lib/client/attach.h \
 	lib/client/client.h \
+	lib/client/config.c \
+	lib/client/config.h \
 	lib/client/direct.c \
 	lib/client/direct.h \
 	lib/client/direct_i.h \
@@ -28,7 +30,7 @@ lib_client_liblrclient_la_SOURCES = \
 	lib/client/stream.c \
 	lib/client/submit.c
 lib_client_liblrclient_la_LIBADD = lib/net/liblrnet.la lib/wire/liblrwire.la \
-	lib/core/liblrcore.la $(UV_LIBS) $(OPENSSL_LIBS) $(XXHASH_LIBS)
+	lib/core/liblrcore.la $(UV_LIBS) $(OPENSSL_LIBS) $(XXHASH_LIBS) $(LIBCONFIG_LIBS) -lm
 
 lib_LTLIBRARIES += lib/client/liblanram.la
 lib_client_liblanram_la_SOURCES =

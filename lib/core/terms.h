@@ -23,7 +23,7 @@ enum lr_enrol_state { LR_ENROL_PENDING, LR_ENROL_ADMITTED, LR_ENROL_REFUSED };
 #define LR_GET_TAG_ONLY 1
 #define LR_GET_SYNC 2 /* by a member that syncs: TOMB and BAD with their tags */
 
-enum lr_found { LR_FOUND_NONE, LR_FOUND_VALUE, LR_FOUND_TOMB, LR_FOUND_BAD };
+enum lr_presence { LR_FOUND_NONE, LR_FOUND_VALUE, LR_FOUND_TOMB, LR_FOUND_BAD };
 
 enum lr_kind {
 	LR_KIND_MANIFEST = 1,

@@ -69,7 +69,7 @@
 
 #define LR_MSG_HELLO(F) \
 	F(u16, proto_min) F(u16, proto_max) F(u8, role) F(dev, pool) \
-	F(u64, inc) F(u16, port) F(u16, shards) F(dev, machine) \
+	F(dev, dev) F(u64, inc) F(u16, port) F(u16, shards) F(dev, machine) \
 	F(u64, lent) F(u64, used) F(str, name) F(str, version) F(str, site) \
 	F(str, addrs)
 #define LR_MSG_WELCOME(F) \

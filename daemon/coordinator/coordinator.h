@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The coordinator daemon: one loop around the rules of core/coord.h.
+ *
+ *   coordinator.c  start, tick, and what the rules ask for
+ *   state.c        the state files, written off the loop
+ *   peers.c        links: hello, enrolment, pushes
+ *   donors.c       what donors say, to the rules
+ *   devices.c      who is admitted, who wants in
+ *   query.c        what users ask; objects.c: LIST and RESOLVE
+ */
+#ifndef LR_COORDINATOR_H
+#define LR_COORDINATOR_H
+
+#include "core/catalog.h"
+#include "core/coord.h"
+#include "daemon/base.h"
+#include "wire/viewcodec.h"
+
+struct lr_device_row { /* an admitted device */
+	struct lr_dev dev;
+	uint8_t roles;
+	char name[LR_NAME_MAX];
+};
+
+struct lr_pending_row { /* one that wants in */
+	struct lr_dev dev;
+	uint8_t roles; /* asked for */
+	char name[LR_NAME_MAX], address[64], code[64];
+	uint64_t since_ms, seen_ms;
+	bool refused;
+};
+
+struct lr_peer { /* a link to us */
+	struct lr_peer *next, **prev;
+	struct lr_coordinator *k;
+	struct lr_link *link;
+	uint8_t role; /* enum lr_role_link; 0 before HELLO */
+	bool admitted, admin, pushes;
+	struct lr_dev dev;
+	uint64_t inc;		      /* donors */
+	struct lr_coord_donor *donor; /* control links: what HELLO said */
+	bool hello_done;	      /* the rules know it */
+	bool may_leave;
+};
+
+struct lr_slot_used {
+	uint64_t entries, bytes;
+};
+
+struct lr_ask; /* a LIST or RESOLVE that waits for the catalog */
+struct lr_state;
+
+struct lr_coordinator {
+	struct lr_base b;
+	struct lr_identity *pool; /* the pool's key: what links show */
+	struct lr_tls *pool_tls;
+	struct lr_listener *tcp, *local;
+	struct lr_publisher *publisher;
+	struct lr_coord *rules;
+	struct lr_catalog *catalog;
+	struct lr_state *state;
+	struct lr_peer *peers;
+	struct lr_device_row *devices;
+	size_t n_devices;
+	uint64_t devices_version;
+	struct lr_pending_row *pending;
+	size_t n_pending;
+	struct lr_slot_used used[LR_SLOTS];
+	struct lr_ask *asks;
+	uv_timer_t timer;
+	uint64_t recovered_ms, recovery_last, recovery_rate;
+	bool first_start, stopped;
+	int exit_code;
+	const char *refuse_host; /* first start: who has the name already */
+};
+
+static inline const struct lr_dev *
+lr_coordinator_pool(const struct lr_coordinator *k)
+{
+	return lr_identity_dev(k->pool);
+}
+
+/* coordinator.c */
+void lr_coordinator_act(struct lr_coordinator *k); /* after each event */
+const char *lr_coordinator_name_of(const struct lr_coordinator *k,
+				   const struct lr_dev *dev);
+
+/* state.c */
+bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
+		   uint64_t *ret_prepared, bool *ret_found);
+void lr_state_prepare(struct lr_coordinator *k, uint64_t epoch);
+void lr_state_commit(struct lr_coordinator *k);
+void lr_state_devices(struct lr_coordinator *k); /* the list changed */
+void lr_state_tick(struct lr_coordinator *k, uint64_t now_ms);
+void lr_state_free(struct lr_coordinator *k);
+
+/* peers.c */
+void lr_peers_accept_cb(struct lr_link *link, void *arg);
+void lr_peers_publish(struct lr_coordinator *k, const struct lr_coord_act *a);
+void lr_peers_push_devices(struct lr_coordinator *k);
+struct lr_peer *lr_peers_donor(struct lr_coordinator *k, uint64_t inc);
+void lr_peers_close_all(struct lr_coordinator *k);
+
+/* donors.c */
+void lr_donor_greet(struct lr_peer *p); /* admitted: ask for its slots */
+bool lr_donor_frame(struct lr_peer *p, const struct lr_frame *f);
+void lr_donor_closed(struct lr_peer *p);
+void lr_donor_seal(struct lr_coordinator *k, const struct lr_coord_act *a);
+void lr_donor_install(struct lr_coordinator *k, const struct lr_coord_act *a);
+void lr_donor_slots_get(struct lr_coordinator *k, uint64_t inc);
+void lr_donor_probe(struct lr_coordinator *k, const struct lr_coord_act *a);
+void lr_donor_connect(struct lr_coordinator *k, uint64_t inc);
+void lr_donor_may_leave(struct lr_coordinator *k, uint64_t inc);
+
+/* devices.c */
+const struct lr_device_row *lr_devices_get(const struct lr_coordinator *k,
+					   const struct lr_dev *dev);
+/* Adds the roles; the list is saved and pushed. */
+bool lr_devices_admit(struct lr_coordinator *k, const struct lr_dev *dev,
+		      uint8_t roles, const char *name);
+enum lr_enrol_state lr_devices_enrol(struct lr_coordinator *k,
+				     const struct lr_dev *dev, uint8_t roles,
+				     const char *name, const char *address);
+/* By code, unique name, or ID prefix; NULL: `why` says it. */
+struct lr_pending_row *lr_devices_pending(struct lr_coordinator *k,
+					  const char *ref, char *why,
+					  size_t cap);
+void lr_devices_drop_pending(struct lr_coordinator *k,
+			     struct lr_pending_row *row);
+void lr_devices_codes(struct lr_coordinator *k); /* fills missing codes */
+void lr_devices_tick(struct lr_coordinator *k, uint64_t now_ms);
+
+/* query.c, objects.c; false: not a question of theirs. */
+bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f);
+bool lr_objects_frame(struct lr_peer *p, const struct lr_frame *f);
+void lr_objects_tick(struct lr_coordinator *k, uint64_t now_ms);
+void lr_objects_forget_peer(struct lr_coordinator *k, const struct lr_peer *p);
+void lr_objects_report(struct lr_peer *p, const struct lr_frame *f);
+
+#endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Links to the coordinator. Whoever comes says HELLO; a device that is not
+ * admitted can do one thing more, ENROL. What comes over the local socket from
+ * root or from this daemon's own user is admitted. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/coordinator/coordinator.h"
+#include "daemon/log.h"
+
+static const struct lr_link_ops peer_ops;
+
+void lr_peers_accept_cb(struct lr_link *link, void *arg)
+{
+	struct lr_coordinator *k = arg;
+	struct lr_peer *p = calloc(1, sizeof *p);
+
+	if (!p || k->stopped) {
+		free(p);
+		lr_link_close(link, LR_E_CLOSED);
+		return;
+	}
+	p->k = k;
+	p->link = link;
+	p->next = k->peers;
+	p->prev = &k->peers;
+	if (p->next)
+		p->next->prev = &p->next;
+	k->peers = p;
+	lr_link_set_ops(link, &peer_ops, p);
+}
+
+struct lr_peer *lr_peers_donor(struct lr_coordinator *k, uint64_t inc)
+{
+	for (struct lr_peer *p = k->peers; p; p = p->next)
+		if (p->role == LR_LINK_DONOR && p->admitted && p->inc == inc)
+			return p;
+	return NULL;
+}
+
+/* --- hello --------------------------------------------------------------- */
+
+static bool is_trusted_user(const struct lr_peer *p)
+{
+	uint32_t uid = lr_link_uid(p->link);
+
+	return lr_link_is_local(p->link) &&
+	       (uid == 0 || uid == (uint32_t)getuid());
+}
+
+static uint8_t role_bit(unsigned role)
+{
+	switch (role) {
+	case LR_LINK_DONOR:
+	case LR_LINK_BEAT:
+		return LR_ROLE_DONOR;
+	case LR_LINK_REQUESTER:
+		return LR_ROLE_REQUESTER;
+	default:
+		return 0;
+	}
+}
+
+/* Over TLS the key that was proven counts, over the local socket a trusted
+ * user's word. */
+static void judge(struct lr_peer *p, const struct lr_msg_hello *m)
+{
+	const struct lr_device_row *d;
+	char name[LR_NAME_MAX];
+	uint8_t bit = role_bit(p->role);
+
+	p->dev = lr_link_is_local(p->link) ? m->dev : *lr_link_peer(p->link);
+	lr_str_copy(m->name, name, sizeof name);
+	if (p->role == LR_LINK_LOCAL) {
+		p->admitted = lr_link_is_local(p->link);
+		p->admin = is_trusted_user(p);
+		return;
+	}
+	if (is_trusted_user(p) && bit)
+		lr_devices_admit(p->k, &p->dev, bit, name);
+	d = lr_devices_get(p->k, &p->dev);
+	p->admitted = d && d->roles & bit;
+	p->admin = d && d->roles & LR_ROLE_ADMIN;
+}
+
+/* The address that we see comes first: it works from here. */
+static void donor_addresses(struct lr_peer *p, const struct lr_msg_hello *m,
+			    char *out, size_t cap)
+{
+	const char *seen = lr_link_address(p->link);
+	const char *colon = strrchr(seen, ':');
+	char own[LR_ADDRS_MAX], first[96] = "";
+
+	lr_str_copy(m->addrs, own, sizeof own);
+	if (!lr_link_is_local(p->link) && colon)
+		snprintf(first, sizeof first, "%.*s:%u",
+			 (int)(colon - seen < 80 ? colon - seen : 80), seen,
+			 m->port);
+	if (strstr(own, first)) /* which an empty one is, too */
+		first[0] = '\0';
+	snprintf(out, cap, "%s%s%.*s", first, first[0] && own[0] ? "," : "",
+		 (int)(cap - 100), own);
+}
+
+static bool keep_donor(struct lr_peer *p, const struct lr_msg_hello *m)
+{
+	struct lr_coord_donor *d = p->donor ? p->donor : calloc(1, sizeof *d);
+
+	if (!d)
+		return false;
+	p->donor = d;
+	d->member.inc = m->inc;
+	d->member.dev = p->dev;
+	d->member.machine = m->machine;
+	d->member.shards = m->shards;
+	lr_str_copy(m->name, d->member.name, sizeof d->member.name);
+	lr_str_copy(m->site, d->site, sizeof d->site);
+	lr_str_copy(m->version, d->version, sizeof d->version);
+	donor_addresses(p, m, d->member.addrs, sizeof d->member.addrs);
+	d->lent = m->lent;
+	d->used = m->used;
+	return true;
+}
+
+static void push_devices(struct lr_peer *p);
+
+static void welcome(struct lr_peer *p, uint64_t req)
+{
+	struct lr_coordinator *k = p->k;
+	const struct lr_view *v = lr_coord_view(k->rules);
+	struct lr_msg_welcome w = { .proto = LR_PROTO_MAX,
+				    .pool = *lr_coordinator_pool(k),
+				    .inc = p->inc,
+				    .run = v->run,
+				    .epoch = v->epoch,
+				    .admitted = p->admitted,
+				    .pool_name = lr_str(k->b.cfg->pool),
+				    .name = lr_str(k->b.cfg->name),
+				    .version = lr_str(PACKAGE_VERSION) };
+
+	LR_SEND(p->link, WELCOME, welcome, req, &w, NULL);
+	p->pushes = p->admitted && (p->role == LR_LINK_DONOR ||
+				    p->role == LR_LINK_REQUESTER);
+	if (p->pushes)
+		push_devices(p);
+	if (p->admitted && p->role == LR_LINK_DONOR)
+		lr_donor_greet(p);
+}
+
+static void take_hello(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_msg_hello m;
+
+	if (!lr_dec_hello(f->meta, f->h.meta, &m)) {
+		lr_link_close(p->link, LR_E_PROTOCOL);
+		return;
+	}
+	if (m.proto_min > LR_PROTO_MAX || m.proto_max < LR_PROTO_MIN) {
+		lr_link_send_error(p->link, f->h.req, LR_E_VERSION,
+				   "this coordinator speaks protocol 1: "
+				   "upgrade the older side");
+		lr_link_close(p->link, LR_E_OK);
+		return;
+	}
+	p->role = m.role;
+	p->inc = m.inc;
+	judge(p, &m);
+	if (p->role == LR_LINK_DONOR && !keep_donor(p, &m)) {
+		lr_link_close(p->link, LR_E_NO_MEMORY);
+		return;
+	}
+	welcome(p, f->h.req);
+}
+
+static void take_enrol(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_msg_enrol m;
+	struct lr_msg_enrol_r r = { .text = lr_str("") };
+	char name[LR_NAME_MAX];
+
+	if (!lr_dec_enrol(f->meta, f->h.meta, &m) || !p->role ||
+	    lr_dev_is_zero(&p->dev)) {
+		lr_link_close(p->link, LR_E_PROTOCOL);
+		return;
+	}
+	lr_str_copy(m.name, name, sizeof name);
+	r.state = (uint8_t)lr_devices_enrol(p->k, &p->dev, m.roles, name,
+					    lr_link_address(p->link));
+	LR_SEND(p->link, ENROL_R, enrol_r, f->h.req, &r, NULL);
+}
+
+/* --- frames -------------------------------------------------------------- */
+
+static void send_view(struct lr_peer *p, const struct lr_frame *f)
+{
+	const struct lr_view *v = lr_coord_view(p->k->rules);
+	static uint8_t buf[LR_VALUE_MAX]; /* one loop */
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_bulk bulk = { .p = buf };
+	struct lr_msg_view_get m;
+	struct lr_msg_view r = { v->run, v->rev, v->epoch, 0, 0 };
+	struct lr_view_enc enc;
+
+	lr_view_enc_whole(&enc, v);
+	r.parts = (uint16_t)lr_view_enc_parts(&enc, sizeof buf);
+	if (!lr_dec_view_get(f->meta, f->h.meta, &m) || m.part >= r.parts) {
+		lr_link_send_error(p->link, f->h.req, LR_E_PROTOCOL,
+				   "no such part");
+		return;
+	}
+	lr_view_enc_skip(&enc, m.part, sizeof buf);
+	lr_view_enc_next(&enc, &w);
+	r.part = m.part;
+	bulk.len = w.len;
+	LR_SEND(p->link, VIEW, view, f->h.req, &r, &bulk);
+}
+
+static void peer_frame_cb(struct lr_link *link, const struct lr_frame *f,
+			  void *arg)
+{
+	struct lr_peer *p = arg;
+
+	if (f->h.type == LR_M_HELLO) {
+		take_hello(p, f);
+	} else if (f->h.type == LR_M_ENROL) {
+		take_enrol(p, f);
+	} else if (!p->admitted) {
+		lr_link_send_error(link, f->h.req, LR_E_NOT_ADMITTED,
+				   "this device is not admitted");
+		lr_link_close(link, LR_E_OK);
+	} else if (f->h.type == LR_M_VIEW_GET) {
+		send_view(p, f);
+	} else if (!lr_donor_frame(p, f) && !lr_query_frame(p, f) &&
+		   !lr_objects_frame(p, f)) {
+		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,
+				   "the coordinator does not answer that");
+	}
+	lr_coordinator_act(p->k);
+}
+
+static void peer_close_cb(struct lr_link *link, enum lr_err why, void *arg)
+{
+	struct lr_peer *p = arg;
+	struct lr_coordinator *k = p->k;
+
+	(void)link, (void)why;
+	*p->prev = p->next;
+	if (p->next)
+		p->next->prev = p->prev;
+	lr_objects_forget_peer(k, p);
+	if (!k->stopped) {
+		lr_donor_closed(p);
+		lr_coordinator_act(k);
+	}
+	free(p->donor);
+	free(p);
+}
+
+static const struct lr_link_ops peer_ops = { NULL, peer_frame_cb,
+					     peer_close_cb, NULL };
+
+/* --- pushes -------------------------------------------------------------- */
+
+void lr_peers_publish(struct lr_coordinator *k, const struct lr_coord_act *a)
+{
+	const struct lr_view *v = lr_coord_view(k->rules);
+	static uint8_t buf[LR_VALUE_MAX]; /* one loop */
+	struct lr_view_enc enc;
+	struct lr_msg_view_delta m = { .run = v->run,
+				       .from = a->rev_from,
+				       .to = v->rev,
+				       .epoch = v->epoch };
+
+	lr_view_enc_delta(&enc, v, a->slots, a->n, a->members, a->m);
+	m.parts = (uint16_t)lr_view_enc_parts(&enc, sizeof buf);
+	for (; m.part < m.parts; m.part++) {
+		struct lr_writer w = lr_writer(buf, sizeof buf);
+		struct lr_bulk bulk = { .p = buf };
+
+		if (!lr_view_enc_next(&enc, &w))
+			return;
+		bulk.len = w.len;
+		for (struct lr_peer *p = k->peers; p; p = p->next)
+			if (p->pushes)
+				LR_SEND(p->link, VIEW_DELTA, view_delta, 0, &m,
+					&bulk);
+	}
+}
+
+static void push_devices(struct lr_peer *p)
+{
+	const struct lr_coordinator *k = p->k;
+	static uint8_t buf[LR_VALUE_MAX]; /* one loop */
+	size_t each = sizeof buf / 128, i = 0;
+	struct lr_msg_devices m = {
+		.version = k->devices_version,
+		.parts = (uint16_t)((k->n_devices + each - 1) / each),
+	};
+
+	if (!m.parts)
+		m.parts = 1;
+	for (; m.part < m.parts; m.part++) {
+		struct lr_writer w = lr_writer(buf, sizeof buf);
+		struct lr_bulk bulk = { .p = buf };
+
+		for (; i < k->n_devices && i < (m.part + 1u) * each; i++) {
+			struct lr_rec_device rec = {
+				k->devices[i].dev, k->devices[i].roles,
+				lr_str(k->devices[i].name)
+			};
+
+			lr_enc_rec_device(&w, &rec);
+		}
+		bulk.len = w.len;
+		LR_SEND(p->link, DEVICES, devices, 0, &m, &bulk);
+	}
+}
+
+void lr_peers_push_devices(struct lr_coordinator *k)
+{
+	for (struct lr_peer *p = k->peers; p; p = p->next)
+		if (p->pushes)
+			push_devices(p);
+}
+
+void lr_peers_close_all(struct lr_coordinator *k)
+{
+	for (struct lr_peer *p = k->peers; p; p = p->next)
+		lr_link_close(p->link, LR_E_OK);
+}

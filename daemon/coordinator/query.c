@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What users and admins ask, objects apart. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/coordinator/coordinator.h"
+#include "daemon/log.h"
+
+/* The asking user is root of a machine whose device is an admin's, or one that
+ * the local socket trusts. */
+static bool is_admin(const struct lr_peer *p, uint32_t uid)
+{
+	return p->admin && (p->role == LR_LINK_LOCAL || uid == 0);
+}
+
+static void done(struct lr_peer *p, const struct lr_frame *f, enum lr_err err,
+		 const char *text)
+{
+	struct lr_msg_done m = { .err = (uint16_t)err, .text = lr_str(text) };
+
+	LR_SEND(p->link, DONE, done, f->h.req, &m, NULL);
+}
+
+static bool must_be_admin(struct lr_peer *p, const struct lr_frame *f,
+			  uint32_t uid)
+{
+	if (is_admin(p, uid))
+		return true;
+	done(p, f, LR_E_PERMISSION,
+	     "only an admin may do that: root on the coordinator's machine, "
+	     "or on a machine with the admin role");
+	return false;
+}
+
+static void add_text(struct lr_writer *w, const char *text)
+{
+	struct lr_rec_text rec = { lr_str(text) };
+
+	lr_enc_rec_text(w, &rec);
+}
+
+/* --- status --------------------------------------------------------------- */
+
+static void names_of(const struct lr_coordinator *k, const struct lr_dev *devs,
+		     size_t n, char *out, size_t cap)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < n && len < cap; i++)
+		len += (size_t)snprintf(out + len, cap - len, "%s%s",
+					i ? ", " : "",
+					lr_coordinator_name_of(k, &devs[i]));
+}
+
+static void tell_unavailable(const struct lr_coordinator *k,
+			     const struct lr_coord_summary *s,
+			     struct lr_writer *w)
+{
+	struct lr_dev devs[LR_MEM_MAX];
+	char names[256], text[512];
+
+	for (unsigned n = 0; n < LR_SLOTS; n++) {
+		if (!lr_coord_slot_holds(k->rules, n) ||
+		    lr_coord_slot_health(k->rules, n) != LR_SLOTS_UNAVAILABLE)
+			continue;
+		names_of(k, devs, lr_coord_awaited(k->rules, n, devs), names,
+			 sizeof names);
+		snprintf(text, sizeof text,
+			 "%u slots cannot be read: waiting for %s",
+			 s->unavailable, names);
+		add_text(w, text);
+		return;
+	}
+}
+
+static enum lr_health health(const struct lr_coordinator *k,
+			     const struct lr_coord_summary *s,
+			     struct lr_writer *w)
+{
+	char text[128];
+	enum lr_health h = LR_HEALTH_OK;
+
+	if (s->unavailable) {
+		tell_unavailable(k, s, w);
+		h = LR_HEALTH_CRITICAL;
+	}
+	if (s->lost) {
+		snprintf(text, sizeof text, "%u slots have lost data", s->lost);
+		add_text(w, text);
+		h = LR_HEALTH_CRITICAL;
+	}
+	if (s->short_) {
+		snprintf(text, sizeof text, "%u slots are short of copies%s",
+			 s->short_, s->up < 2 ? ": another donor is needed" :
+						"");
+		add_text(w, text);
+		if (h == LR_HEALTH_OK)
+			h = LR_HEALTH_DEGRADED;
+	}
+	if (!s->up) {
+		add_text(w, "no donor is up: nothing can be stored");
+		if (h == LR_HEALTH_OK)
+			h = LR_HEALTH_DEGRADED;
+	}
+	return h;
+}
+
+/* Bytes that short slots still have to copy, as far as donors are there. */
+static uint64_t recovery_left(const struct lr_coordinator *k, unsigned up)
+{
+	const struct lr_view *v = lr_coord_view(k->rules);
+	uint64_t left = 0;
+
+	for (unsigned n = 0; n < LR_SLOTS; n++) {
+		const struct lr_cfg *cfg = &v->cfg[n];
+		unsigned want = lr_class_copies(lr_slot_class(n)), have = 0;
+
+		if (!k->used[n].entries ||
+		    lr_coord_slot_health(k->rules, n) != LR_SLOTS_SHORT)
+			continue;
+		for (unsigned i = 0; i < cfg->n; i++)
+			have += lr_cfg_synced(cfg, cfg->mem[i]);
+		if (want > up)
+			want = up;
+		if (have < want)
+			left += (want - have) * k->used[n].bytes;
+	}
+	return left;
+}
+
+/* A rate over the time between two looks of at least 200 ms. */
+static void tell_recovery(struct lr_coordinator *k, struct lr_msg_status_r *r)
+{
+	uint64_t now = lr_now_ms();
+
+	r->recovery_left = recovery_left(k, r->donors_up);
+	if (now - k->recovered_ms >= 200) {
+		k->recovery_rate =
+			k->recovery_last > r->recovery_left &&
+					now - k->recovered_ms < 5000 ?
+				(k->recovery_last - r->recovery_left) * 1000 /
+					(now - k->recovered_ms) :
+				0;
+		k->recovery_last = r->recovery_left;
+		k->recovered_ms = now;
+	}
+	r->recovery_rate = k->recovery_rate;
+}
+
+static void sum_donors(const struct lr_coordinator *k,
+		       struct lr_msg_status_r *r)
+{
+	size_t n = lr_coord_rows(k->rules, NULL, 0);
+	struct lr_coord_row *rows = calloc(n ? n : 1, sizeof *rows);
+
+	if (!rows)
+		return;
+	n = lr_coord_rows(k->rules, rows, n);
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].state == LR_DONOR_DOWN)
+			continue;
+		r->lent += rows[i].beat.lent;
+		r->held += rows[i].beat.used;
+	}
+	free(rows);
+}
+
+static void serve_status(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_coordinator *k = p->k;
+	uint8_t buf[4096];
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_bulk bulk = { .p = buf };
+	struct lr_coord_summary s;
+	struct lr_msg_status_r r;
+
+	lr_coord_summarize(k->rules, &s);
+	r = (struct lr_msg_status_r){
+		.pool = *lr_coordinator_pool(k),
+		.epoch = lr_coord_view(k->rules)->epoch,
+		.donors_up = s.up,
+		.donors_known = s.known,
+		.stored = lr_catalog_bytes(k->catalog),
+		.usable = s.usable,
+		.objects = lr_catalog_count(k->catalog),
+		.slots_full = s.full,
+		.slots_short = s.short_,
+		.slots_unavailable = s.unavailable,
+		.slots_lost = s.lost,
+		.survives_donor = s.survives_donor,
+		.survives_machine = s.survives_machine,
+		.encrypted = 1,
+		.complete = s.unheard == 0,
+		.pool_name = lr_str(k->b.cfg->pool),
+	};
+	r.health = (uint8_t)health(k, &s, &w);
+	sum_donors(k, &r);
+	tell_recovery(k, &r);
+	bulk.len = w.len;
+	LR_SEND(p->link, STATUS_R, status_r, f->h.req, &r, &bulk);
+}
+
+/* --- donors ---------------------------------------------------------------- */
+
+static struct lr_rec_donor donor_of(const struct lr_coordinator *k,
+				    const struct lr_coord_row *row,
+				    char *address, size_t cap)
+{
+	uint64_t ago = lr_now_ms() - row->since_ms;
+
+	(void)k;
+	snprintf(address, cap, "%.*s",
+		 (int)strcspn(row->d.member.addrs, ","), row->d.member.addrs);
+	return (struct lr_rec_donor){
+		.dev = row->d.member.dev,
+		.inc = row->d.member.inc,
+		.name = lr_str(row->d.member.name),
+		.address = lr_str(address),
+		.state = (uint8_t)row->state,
+		.lent = row->beat.lent,
+		.held = row->beat.used,
+		.host_available = row->beat.host_available,
+		.entries = row->beat.entries,
+		.p50_us = row->beat.p50_us,
+		.p99_us = row->beat.p99_us,
+		.version = lr_str(row->d.version),
+		.since_ms = lr_unix_ms() - ago,
+		.slots_lost = row->slots_lost,
+		.slots_short = row->slots_short,
+	};
+}
+
+static void add_pending_donors(const struct lr_coordinator *k,
+			       struct lr_writer *w)
+{
+	for (size_t i = 0; i < k->n_pending; i++) {
+		const struct lr_pending_row *row = &k->pending[i];
+		struct lr_rec_donor d = { .dev = row->dev,
+					  .name = lr_str(row->name),
+					  .address = lr_str(row->address),
+					  .version = lr_str(""),
+					  .since_ms = row->since_ms,
+					  .state = LR_DONOR_PENDING };
+
+		if (row->roles & LR_ROLE_DONOR && !row->refused &&
+		    w->cap - w->len > 512)
+			lr_enc_rec_donor(w, &d);
+	}
+}
+
+static void serve_donors(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_coordinator *k = p->k;
+	static uint8_t buf[LR_BULK_MAX]; /* one loop */
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_bulk bulk = { .p = buf };
+	struct lr_msg_donors_r r = { 0 };
+	size_t n = lr_coord_rows(k->rules, NULL, 0);
+	struct lr_coord_row *rows = calloc(n ? n : 1, sizeof *rows);
+	char address[LR_ADDRS_MAX];
+
+	n = rows ? lr_coord_rows(k->rules, rows, n) : 0;
+	for (size_t i = 0; i < n && w.cap - w.len > 1024; i++) {
+		struct lr_rec_donor d =
+			donor_of(k, &rows[i], address, sizeof address);
+
+		lr_enc_rec_donor(&w, &d);
+	}
+	add_pending_donors(k, &w);
+	free(rows);
+	bulk.len = w.len;
+	LR_SEND(p->link, DONORS_R, donors_r, f->h.req, &r, &bulk);
+}
+
+/* A donor by unique name or ID prefix; false: answered. */
+static bool find_donor(struct lr_peer *p, const struct lr_frame *f,
+		       struct lr_str ref, struct lr_dev *ret)
+{
+	struct lr_coordinator *k = p->k;
+	size_t n = lr_coord_rows(k->rules, NULL, 0), found = 0;
+	struct lr_coord_row *rows = calloc(n ? n : 1, sizeof *rows);
+	char name[LR_NAME_MAX], text[256];
+
+	lr_str_copy(ref, name, sizeof name);
+	n = rows ? lr_coord_rows(k->rules, rows, n) : 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct lr_member *m = &rows[i].d.member;
+
+		if (strcmp(m->name, name) && !lr_dev_matches(name, &m->dev))
+			continue;
+		if (!found || !lr_dev_eq(ret, &m->dev))
+			found++;
+		*ret = m->dev;
+	}
+	free(rows);
+	if (found == 1)
+		return true;
+	snprintf(text, sizeof text,
+		 found ? "\"%s\" means more than one donor: use its ID" :
+			 "no donor \"%s\". `lanram donors` shows them",
+		 name);
+	done(p, f, found ? LR_E_AMBIGUOUS : LR_E_ABSENT, text);
+	return false;
+}
+
+/* --- admission -------------------------------------------------------------- */
+
+static void serve_pending(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_coordinator *k = p->k;
+	uint8_t buf[64 * 512];
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_bulk bulk = { .p = buf };
+	struct lr_msg_pending_r r = { 0 };
+
+	lr_devices_codes(k);
+	for (size_t i = 0; i < k->n_pending; i++) {
+		const struct lr_pending_row *row = &k->pending[i];
+		struct lr_rec_pending rec = { .dev = row->dev,
+					      .code = lr_str(row->code),
+					      .name = lr_str(row->name),
+					      .address = lr_str(row->address),
+					      .roles = row->roles,
+					      .since_ms = row->since_ms };
+
+		if (!row->refused)
+			lr_enc_rec_pending(&w, &rec);
+	}
+	bulk.len = w.len;
+	LR_SEND(p->link, PENDING_R, pending_r, f->h.req, &r, &bulk);
+}
+
+static void serve_admit(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_msg_admit m;
+	struct lr_pending_row *row;
+	char ref[128], why[256], text[192];
+	uint8_t roles;
+
+	if (!lr_dec_admit(f->meta, f->h.meta, &m) ||
+	    !must_be_admin(p, f, m.uid))
+		return;
+	lr_str_copy(m.ref, ref, sizeof ref);
+	row = lr_devices_pending(p->k, ref, why, sizeof why);
+	if (!row) {
+		done(p, f, LR_E_ABSENT, why);
+		return;
+	}
+	roles = m.roles ? m.roles : row->roles;
+	snprintf(text, sizeof text, "admitted %s", row->name);
+	if (!lr_devices_admit(p->k, &row->dev, roles, row->name)) {
+		done(p, f, LR_E_NO_MEMORY, "out of memory");
+		return;
+	}
+	lr_devices_drop_pending(p->k, row);
+	done(p, f, LR_E_OK, text);
+}
+
+static void serve_refuse(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_msg_refuse m;
+	struct lr_pending_row *row;
+	char ref[128], why[256], text[192];
+
+	if (!lr_dec_refuse(f->meta, f->h.meta, &m) ||
+	    !must_be_admin(p, f, m.uid))
+		return;
+	lr_str_copy(m.ref, ref, sizeof ref);
+	row = lr_devices_pending(p->k, ref, why, sizeof why);
+	if (!row) {
+		done(p, f, LR_E_ABSENT, why);
+		return;
+	}
+	row->refused = true;
+	snprintf(text, sizeof text, "refused %s", row->name);
+	done(p, f, LR_E_OK, text);
+}
+
+/* --- drain and forget --------------------------------------------------------- */
+
+static void serve_drain(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_msg_drain m;
+	struct lr_dev dev;
+	enum lr_err err;
+
+	if (!lr_dec_drain(f->meta, f->h.meta, &m) ||
+	    !must_be_admin(p, f, m.uid) || !find_donor(p, f, m.ref, &dev))
+		return;
+	err = lr_coord_drain(p->k->rules, &dev, m.undo, lr_now_ms());
+	done(p, f, err,
+	     err == LR_E_FULL ? "the other donors have no room for what it "
+				"holds; it stays. Start another donor, or "
+				"lend more" :
+	     err	      ? "it is not up now" :
+	     m.undo	      ? "back in use" :
+				"draining: `lanram donors` shows how far");
+}
+
+static void serve_forget(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_msg_forget m;
+	struct lr_dev dev;
+	enum lr_err err;
+
+	if (!lr_dec_forget(f->meta, f->h.meta, &m) ||
+	    !must_be_admin(p, f, m.uid) || !find_donor(p, f, m.ref, &dev))
+		return;
+	err = lr_coord_forget(p->k->rules, &dev, lr_now_ms());
+	done(p, f, err,
+	     err == LR_E_BUSY ? "it is up: drain it instead" :
+	     err	      ? "it is not known" :
+				"forgotten: what was on it alone is lost");
+}
+
+bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f)
+{
+	switch (f->h.type) {
+	case LR_M_STATUS:
+		serve_status(p, f);
+		return true;
+	case LR_M_DONORS:
+		serve_donors(p, f);
+		return true;
+	case LR_M_PENDING:
+		serve_pending(p, f);
+		return true;
+	case LR_M_ADMIT:
+		serve_admit(p, f);
+		return true;
+	case LR_M_REFUSE:
+		serve_refuse(p, f);
+		return true;
+	case LR_M_DRAIN:
+		serve_drain(p, f);
+		return true;
+	case LR_M_FORGET:
+		serve_forget(p, f);
+		return true;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two files in state_dir, each replaced whole (temporary file, fsync, rename,
+ * fsync of the folder), written by one job at a time off the loop:
+ *
+ *   prepared  the highest epoch that any SEAL may carry
+ *   state     format, admitted devices, the committed view
+ *
+ * Both end with an XXH3 checksum: what was cut or rotted is refused, never
+ * half believed. A write that fails is tried again each second: nothing is
+ * sealed or installed meanwhile, and the data path goes on. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "daemon/coordinator/coordinator.h"
+#include "daemon/log.h"
+
+#define MAGIC 0x314d41524e414cu /* "LANRAM1" */
+#define FILE_MAX (64u << 20)
+#define RETRY_MS 1000
+
+struct buffer {
+	uint8_t *p;
+	size_t len;
+};
+
+struct lr_state {
+	struct lr_coordinator *k;
+	char dir[256];
+	uv_work_t work;
+	bool busy, core_waits; /* the rules wait for this job, or the next */
+	bool want_prepared, want_state;
+	bool doing_prepared; /* the job that runs */
+	uint64_t prepared, retry_ms;
+	struct buffer buf; /* of the job that runs */
+	int error;
+};
+
+/* --- files --------------------------------------------------------------- */
+
+static int write_all(int fd, const uint8_t *p, size_t n)
+{
+	while (n) {
+		ssize_t got = write(fd, p, n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return errno;
+		p += got;
+		n -= (size_t)got;
+	}
+	return fsync(fd) ? errno : 0;
+}
+
+static int sync_folder(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return errno;
+	err = fsync(fd) ? errno : 0;
+	close(fd);
+	return err;
+}
+
+static int replace_file(const char *dir, const char *name,
+			const struct buffer *b)
+{
+	char path[512], tmp[520];
+	int fd, err;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	snprintf(tmp, sizeof tmp, "%s.tmp", path);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno;
+	err = write_all(fd, b->p, b->len);
+	close(fd);
+	if (!err && rename(tmp, path) != 0)
+		err = errno;
+	if (!err)
+		err = sync_folder(dir);
+	return err;
+}
+
+/* 0, ENOENT, or what is wrong; EBADMSG: the checksum. */
+static int read_file(const char *dir, const char *name, struct buffer *ret)
+{
+	char path[512];
+	struct stat st;
+	struct lr_reader r;
+	int fd, err = 0;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	ret->p = NULL;
+	if (fstat(fd, &st) != 0 || st.st_size < 16 || st.st_size > FILE_MAX)
+		err = EBADMSG;
+	else if (!(ret->p = malloc((size_t)st.st_size)))
+		err = ENOMEM;
+	else if (read(fd, ret->p, (size_t)st.st_size) != st.st_size)
+		err = EIO;
+	close(fd);
+	if (!err) {
+		ret->len = (size_t)st.st_size - 8;
+		r = lr_reader(ret->p + ret->len, 8);
+		if (lr_r_u64(&r) != XXH3_64bits(ret->p, ret->len))
+			err = EBADMSG;
+	}
+	if (err)
+		free(ret->p);
+	return err;
+}
+
+/* --- encoding ------------------------------------------------------------ */
+
+static void finish(struct lr_writer *w)
+{
+	lr_w_u64(w, XXH3_64bits(w->p, w->len));
+}
+
+static bool encode_prepared(struct lr_state *s)
+{
+	struct lr_writer w = lr_writer(malloc(24), 24);
+
+	if (!w.p)
+		return false;
+	lr_w_u64(&w, MAGIC);
+	lr_w_u64(&w, s->prepared);
+	finish(&w);
+	s->buf = (struct buffer){ w.p, w.len };
+	return true;
+}
+
+static void encode_devices(const struct lr_coordinator *k, struct lr_writer *w)
+{
+	lr_w_u64(w, k->devices_version);
+	lr_w_u32(w, (uint32_t)k->n_devices);
+	for (size_t i = 0; i < k->n_devices; i++) {
+		struct lr_rec_device rec = { k->devices[i].dev,
+					     k->devices[i].roles,
+					     lr_str(k->devices[i].name) };
+
+		lr_enc_rec_device(w, &rec);
+	}
+}
+
+static bool encode_state(struct lr_state *s)
+{
+	const struct lr_coordinator *k = s->k;
+	const struct lr_view *v = lr_coord_view(k->rules);
+	struct lr_view_enc enc;
+	unsigned parts;
+	size_t cap;
+	struct lr_writer w;
+
+	lr_view_enc_whole(&enc, v);
+	parts = lr_view_enc_parts(&enc, LR_VALUE_MAX);
+	cap = parts * (LR_VALUE_MAX + 4) + k->n_devices * 128 + 256;
+	w = lr_writer(malloc(cap), cap);
+	if (!w.p)
+		return false;
+	lr_w_u64(&w, MAGIC);
+	lr_w_u32(&w, 1);
+	lr_w_str(&w, lr_str(k->b.cfg->pool));
+	encode_devices(k, &w);
+	lr_w_u64(&w, v->epoch);
+	lr_w_u32(&w, parts);
+	for (unsigned i = 0; i < parts; i++) {
+		struct lr_writer part = lr_writer(w.p + w.len + 4,
+						  LR_VALUE_MAX);
+
+		if (!lr_view_enc_next(&enc, &part))
+			break;
+		lr_w_u32(&w, (uint32_t)part.len);
+		w.len += part.len;
+	}
+	finish(&w);
+	s->buf = (struct buffer){ w.p, w.len };
+	return !w.bad;
+}
+
+static bool decode_devices(struct lr_coordinator *k, struct lr_reader *r)
+{
+	uint32_t n;
+	struct lr_rec_device rec;
+
+	k->devices_version = lr_r_u64(r);
+	n = lr_r_u32(r);
+	if (r->bad || n > r->left / 35)
+		return false;
+	k->devices = calloc(n ? n : 1, sizeof *k->devices);
+	if (!k->devices)
+		return false;
+	for (; k->n_devices < n; k->n_devices++) {
+		struct lr_device_row *d = &k->devices[k->n_devices];
+
+		if (!lr_dec_rec_device(r, &rec))
+			return false;
+		d->dev = rec.dev;
+		d->roles = rec.roles;
+		lr_str_copy(rec.name, d->name, sizeof d->name);
+	}
+	return true;
+}
+
+static bool decode_state(struct lr_coordinator *k, const struct buffer *b,
+			 struct lr_view *v)
+{
+	struct lr_reader r = lr_reader(b->p, b->len);
+	uint32_t parts;
+
+	if (lr_r_u64(&r) != MAGIC || lr_r_u32(&r) != 1)
+		return false;
+	lr_r_str(&r);
+	if (!decode_devices(k, &r))
+		return false;
+	v->epoch = lr_r_u64(&r);
+	parts = lr_r_u32(&r);
+	for (uint32_t i = 0; i < parts && !r.bad; i++) {
+		uint32_t len = lr_r_u32(&r);
+		const uint8_t *at = lr_r_bytes(&r, len);
+
+		if (!at || lr_view_apply(v, at, len) != LR_E_OK)
+			return false;
+	}
+	return lr_r_done(&r);
+}
+
+/* --- opening ------------------------------------------------------------- */
+
+static bool refuse(const struct lr_state *s, const char *name, int err)
+{
+	lr_error("%s/%s: %s. The pool's state cannot be read; restore it from "
+		 "a backup. To start an empty pool instead, move the files in "
+		 "%s away",
+		 s->dir, name,
+		 err == EBADMSG ? "damaged (checksum)" : strerror(err),
+		 s->dir);
+	return false;
+}
+
+bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
+		   uint64_t *ret_prepared, bool *ret_found)
+{
+	struct lr_state *s = calloc(1, sizeof *s);
+	struct buffer b;
+	struct lr_reader r;
+	int err;
+
+	if (!s)
+		return false;
+	s->k = k;
+	k->state = s;
+	snprintf(s->dir, sizeof s->dir, "%.250s", k->b.cfg->state_dir);
+	err = read_file(s->dir, "state", &b);
+	*ret_found = !err;
+	if (err && err != ENOENT)
+		return refuse(s, "state", err);
+	if (!err) {
+		bool good = decode_state(k, &b, ret_view);
+
+		free(b.p);
+		if (!good)
+			return refuse(s, "state", EBADMSG);
+	}
+	*ret_prepared = 0;
+	err = read_file(s->dir, "prepared", &b);
+	if (err && err != ENOENT)
+		return refuse(s, "prepared", err);
+	if (!err) {
+		r = lr_reader(b.p, b.len);
+		if (lr_r_u64(&r) == MAGIC)
+			*ret_prepared = lr_r_u64(&r);
+		free(b.p);
+	}
+	return true;
+}
+
+/* --- the writing job ------------------------------------------------------ */
+
+static void work_cb(uv_work_t *work)
+{
+	struct lr_state *s = work->data;
+
+	s->error = replace_file(s->dir,
+				s->doing_prepared ? "prepared" : "state",
+				&s->buf);
+}
+
+static void start_job(struct lr_state *s);
+
+static void after_work_cb(uv_work_t *work, int status)
+{
+	struct lr_state *s = work->data;
+	bool told = s->core_waits;
+
+	(void)status;
+	s->busy = false;
+	free(s->buf.p);
+	s->buf.p = NULL;
+	if (s->error) {
+		lr_error("%s: %s: the pool's state cannot be written; trying "
+			 "again. Free some space, or mend the folder",
+			 s->dir, strerror(s->error));
+		*(s->doing_prepared ? &s->want_prepared : &s->want_state) =
+			true;
+		s->retry_ms = lr_now_ms() + RETRY_MS;
+		return;
+	}
+	if (s->want_prepared || (s->want_state && told)) {
+		start_job(s); /* what the rules wait for is still to come */
+		return;
+	}
+	s->core_waits = false;
+	if (told && !s->k->stopped) {
+		lr_coord_persisted(s->k->rules, lr_now_ms());
+		lr_coordinator_act(s->k);
+	}
+	start_job(s);
+}
+
+static void start_job(struct lr_state *s)
+{
+	bool good;
+
+	if (s->busy || s->k->stopped || !(s->want_prepared || s->want_state))
+		return;
+	s->doing_prepared = s->want_prepared;
+	good = s->doing_prepared ? encode_prepared(s) : encode_state(s);
+	if (!good) {
+		s->retry_ms = lr_now_ms() + RETRY_MS;
+		return;
+	}
+	*(s->doing_prepared ? &s->want_prepared : &s->want_state) = false;
+	s->busy = true;
+	s->work.data = s;
+	uv_queue_work(&s->k->b.loop, &s->work, work_cb, after_work_cb);
+}
+
+void lr_state_prepare(struct lr_coordinator *k, uint64_t epoch)
+{
+	k->state->prepared = epoch;
+	k->state->want_prepared = true;
+	k->state->core_waits = true;
+	start_job(k->state);
+}
+
+void lr_state_commit(struct lr_coordinator *k)
+{
+	k->state->want_state = true;
+	k->state->core_waits = true;
+	start_job(k->state);
+}
+
+void lr_state_devices(struct lr_coordinator *k)
+{
+	k->state->want_state = true;
+	start_job(k->state);
+}
+
+void lr_state_tick(struct lr_coordinator *k, uint64_t now_ms)
+{
+	if (k->state->retry_ms && now_ms >= k->state->retry_ms) {
+		k->state->retry_ms = 0;
+		start_job(k->state);
+	}
+}
+
+void lr_state_free(struct lr_coordinator *k)
+{
+	free(k->state);
+}

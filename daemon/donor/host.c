@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/donor/host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "client/config.h"
+
+static uint64_t read_number(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	unsigned long long n = 0;
+
+	if (!f)
+		return UINT64_MAX;
+	if (fscanf(f, "%llu", &n) != 1)
+		n = UINT64_MAX; /* "max" */
+	fclose(f);
+	return n;
+}
+
+static void read_meminfo(struct lr_host *h)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+	unsigned long long kib;
+
+	while (f && fgets(line, sizeof line, f)) {
+		if (sscanf(line, "MemTotal: %llu", &kib) == 1)
+			h->total = kib * 1024;
+		else if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
+			h->available = kib * 1024;
+	}
+	if (f)
+		fclose(f);
+}
+
+static void read_cgroup(struct lr_host *h)
+{
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[512] = "", path[640];
+	uint64_t max, now;
+
+	while (f && fgets(line, sizeof line, f))
+		if (!strncmp(line, "0::", 3))
+			break;
+	if (f)
+		fclose(f);
+	if (strncmp(line, "0::", 3))
+		return;
+	line[strcspn(line, "\n")] = '\0';
+	snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", line + 3);
+	max = read_number(path);
+	if (max >= h->total)
+		return;
+	snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.current",
+		 line + 3);
+	now = read_number(path);
+	h->total = max;
+	if (now < max && max - now < h->available)
+		h->available = max - now;
+}
+
+static uint32_t avg10(const char *line)
+{
+	const char *at = strstr(line, "avg10=");
+
+	return at ? (uint32_t)(strtod(at + 6, NULL) * 100) : 0;
+}
+
+static void read_pressure(struct lr_host *h)
+{
+	FILE *f = fopen("/proc/pressure/memory", "re");
+	char line[160];
+
+	while (f && fgets(line, sizeof line, f)) {
+		if (!strncmp(line, "some", 4))
+			h->psi_some = avg10(line);
+		else if (!strncmp(line, "full", 4))
+			h->psi_full = avg10(line);
+	}
+	if (f)
+		fclose(f);
+}
+
+void lr_host_read(struct lr_host *ret)
+{
+	memset(ret, 0, sizeof *ret);
+	read_meminfo(ret);
+	read_cgroup(ret);
+	read_pressure(ret);
+}
+
+bool lr_lend_bytes(const char *lend, const char *reserve,
+		   const struct lr_host *host, uint64_t used, uint64_t *ret)
+{
+	uint64_t keep, free_ = host->available + used;
+
+	if (!strcmp(lend, "off")) {
+		*ret = 0;
+		return true;
+	}
+	if (strcmp(lend, "auto"))
+		return lr_parse_size(lend, host->total, ret);
+	if (!lr_parse_size(reserve, host->total, &keep))
+		return false;
+	*ret = free_ > keep ? free_ - keep : 0;
+	return true;
+}
+
+/* --- addresses ----------------------------------------------------------- */
+
+/* "[::]:7451", "0.0.0.0:7451" and ":7451" mean every interface. */
+static bool is_any(const char *listen)
+{
+	return !strncmp(listen, "[::]:", 5) ||
+	       !strncmp(listen, "0.0.0.0:", 8) || listen[0] == ':' ||
+	       listen[0] == '*';
+}
+
+static void add_address(const uv_interface_address_t *a, uint16_t port,
+			char *out, size_t cap)
+{
+	char ip[64], text[96];
+	size_t n = strlen(out);
+	bool v6 = a->address.address4.sin_family == AF_INET6;
+
+	if (v6)
+		uv_ip6_name(&a->address.address6, ip, sizeof ip);
+	else
+		uv_ip4_name(&a->address.address4, ip, sizeof ip);
+	ip[strcspn(ip, "%")] = '\0'; /* a scope is the reader's own */
+	snprintf(text, sizeof text, v6 ? "[%s]:%u" : "%s:%u", ip, port);
+	if (!strstr(out, text) && n + strlen(text) + 2 < cap)
+		snprintf(out + n, cap - n, "%s%s", n ? "," : "", text);
+}
+
+void lr_host_addresses(const char *listen, uint16_t port, char *out,
+		       size_t cap)
+{
+	uv_interface_address_t *all;
+	int n;
+	const char *colon = strrchr(listen, ':');
+
+	out[0] = '\0';
+	if (!is_any(listen)) {
+		snprintf(out, cap, "%.*s:%u",
+			 (int)(colon ? colon - listen : 0), listen, port);
+		return;
+	}
+	if (uv_interface_addresses(&all, &n))
+		return;
+	for (int pass = 0; pass < 2 && !out[0]; pass++)
+		for (int i = 0; i < n; i++)
+			if (pass || !all[i].is_internal)
+				add_address(&all[i], port, out, cap);
+	uv_free_interface_addresses(all, n);
+}

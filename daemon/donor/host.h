@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the donor's host has, and what of it is lent. */
+#ifndef LR_DONOR_HOST_H
+#define LR_DONOR_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lr_host {
+	uint64_t total, available; /* bytes; the cgroup's limit if smaller */
+	uint32_t psi_some, psi_full; /* memory pressure avg10, in 1/100 % */
+};
+void lr_host_read(struct lr_host *ret);
+
+/* Bytes for a `lend` of the configuration: a size, a share of the host's RAM,
+ * "auto" (what is available beyond the reserve) or "off". False: malformed. */
+bool lr_lend_bytes(const char *lend, const char *reserve,
+		   const struct lr_host *host, uint64_t used, uint64_t *ret);
+
+/* "10.0.0.2:7451,[fe80::1]:7451": where a listener on `listen` is reached. */
+void lr_host_addresses(const char *listen, uint16_t port, char *out,
+		       size_t cap);
+
+#endif

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests on data links. Each is admitted, applied whole and answered in one
+ * go: no operation is ever half applied when a SEAL comes. */
+#include <string.h>
+
+#include "daemon/base.h"
+#include "daemon/donor/shard.h"
+#include "wire/manifest.h"
+
+static void reply_stale(struct lr_shard_link *l, uint64_t req, unsigned n)
+{
+	const struct lr_slot *slot = &l->s->slots[n];
+	struct lr_msg_stale m = { .slot = (uint16_t)n, .prom = slot->prom };
+	uint8_t buf[LR_CFG_BYTES_MAX];
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_bulk bulk = { .p = buf };
+
+	if (slot->inst.ce)
+		lr_enc_cfg(&w, n, &slot->inst);
+	bulk.len = w.len;
+	LR_SEND(l->link, STALE, stale, req, &m, bulk.len ? &bulk : NULL);
+}
+
+/* True: go on. False: answered. */
+static bool admit(struct lr_shard_link *l, uint64_t req, unsigned slot,
+		  uint64_t ce, const struct lr_id *id)
+{
+	if (slot >= LR_SLOTS || (id && lr_id_slot(id) != slot)) {
+		lr_link_send_error(l->link, req, LR_E_PROTOCOL,
+				   "that ID is not of that slot");
+		return false;
+	}
+	if (lr_slot_admit(&l->s->slots[slot], ce) == LR_E_OK)
+		return true;
+	reply_stale(l, req, slot);
+	return false;
+}
+
+void lr_shard_stored(struct lr_shard *s, unsigned slot, const struct lr_id *id,
+		     struct lr_stored *ret)
+{
+	struct lr_entry e;
+
+	memset(ret, 0, sizeof *ret);
+	if (!lr_store_get(s->store, slot, id, &e))
+		return;
+	ret->found = e.state;
+	ret->tag = e.tag;
+	ret->open = e.state == LR_FOUND_VALUE &&
+		    e.kind == LR_KIND_MANIFEST && e.tag.ts == LR_TS_OPEN;
+}
+
+enum lr_err lr_shard_put(struct lr_shard *s, unsigned slot,
+			 const struct lr_entry *e, bool use_reserve)
+{
+	enum lr_err err =
+		lr_store_put(s->store, slot, e, use_reserve, lr_now_ms());
+
+	if (!err && (e->kind == LR_KIND_MANIFEST || e->state != LR_FOUND_VALUE))
+		lr_reports_changed(s->reports, slot, &e->id);
+	return err;
+}
+
+/* --- GET ---------------------------------------------------------------- */
+
+static void reply_value(struct lr_shard_link *l, uint64_t req,
+			const struct lr_msg_get_r *m, const struct lr_entry *e)
+{
+	struct lr_pin *pin = lr_store_pin(l->s->store, e);
+	struct lr_bulk bulk = { e->value, e->bytes, lr_store_unpin, pin };
+
+	if (pin)
+		LR_SEND(l->link, GET_R, get_r, req, m, &bulk);
+	else
+		lr_link_send_error(l->link, req, LR_E_NO_MEMORY, "");
+}
+
+/* A copy that rotted is no copy: it is marked, and fetched again. */
+static void mark_bad(struct lr_shard *s, unsigned slot, struct lr_entry *e)
+{
+	e->state = LR_FOUND_BAD;
+	e->bytes = 0;
+	e->value = NULL;
+	lr_store_put(s->store, slot, e, true, lr_now_ms());
+	lr_pull_repair(s->pull, slot, &e->id);
+}
+
+static void serve_get(struct lr_shard_link *l, const struct lr_frame *f)
+{
+	struct lr_shard *s = l->s;
+	struct lr_msg_get m;
+	struct lr_msg_get_r r = { 0 };
+	struct lr_entry e;
+
+	if (!lr_dec_get(f->meta, f->h.meta, &m)) {
+		lr_link_close(l->link, LR_E_PROTOCOL);
+		return;
+	}
+	if (!admit(l, f->h.req, m.slot, m.ce, &m.id))
+		return;
+	r.synced = s->slots[m.slot].status == LR_SLOT_SYNCED;
+	if (lr_store_get(s->store, m.slot, &m.id, &e)) {
+		if (e.state == LR_FOUND_VALUE && !(m.flags & LR_GET_TAG_ONLY) &&
+		    !lr_store_verify(&e))
+			mark_bad(s, m.slot, &e);
+		r.found = e.state;
+		r.kind = e.kind;
+		r.tag = e.tag;
+		r.expires_ms = e.expires_ms;
+		r.sum = e.sum;
+	}
+	s->stats.ops++;
+	if (r.found == LR_FOUND_VALUE && !(m.flags & LR_GET_TAG_ONLY))
+		reply_value(l, f->h.req, &r, &e);
+	else
+		LR_SEND(l->link, GET_R, get_r, f->h.req, &r, NULL);
+}
+
+/* --- PUT ---------------------------------------------------------------- */
+
+/* Only the owner's machine, an admin's, or a donor (sync, sweep) may end an
+ * object that is there. */
+static bool may_remove(const struct lr_shard_link *l, unsigned slot,
+		       const struct lr_id *id)
+{
+	struct lr_entry e;
+	struct lr_reader r;
+	struct lr_manifest m;
+
+	if (l->roles & (LR_ROLE_ADMIN | LR_ROLE_DONOR) ||
+	    !lr_store_get(l->s->store, slot, id, &e) ||
+	    e.state != LR_FOUND_VALUE || e.kind != LR_KIND_MANIFEST)
+		return true;
+	r = lr_reader(e.value, e.bytes);
+	return !lr_dec_manifest(&r, &m) ||
+	       lr_dev_eq(&m.owner, lr_link_peer(l->link));
+}
+
+static struct lr_entry entry_of(const struct lr_msg_put *m,
+				const struct lr_frame *f)
+{
+	bool value = !(m->flags & (LR_PUT_TOMB | LR_PUT_BAD));
+
+	return (struct lr_entry){
+		.id = m->id,
+		.tag = m->tag,
+		.kind = m->kind,
+		.state = m->flags & LR_PUT_TOMB ? LR_FOUND_TOMB :
+			 m->flags & LR_PUT_BAD	? LR_FOUND_BAD :
+						  LR_FOUND_VALUE,
+		.bytes = value ? f->h.bulk : 0,
+		.expires_ms = m->expires_ms,
+		.sum = m->sum,
+		.value = value ? f->bulk : NULL,
+	};
+}
+
+static enum lr_err apply_put(struct lr_shard_link *l,
+			     const struct lr_msg_put *m,
+			     const struct lr_frame *f, struct lr_tag *ret)
+{
+	struct lr_entry e = entry_of(m, f);
+	struct lr_stored there;
+	enum lr_err err;
+
+	*ret = m->tag;
+	if (e.state == LR_FOUND_VALUE && !lr_store_verify(&e))
+		return LR_E_CORRUPT;
+	lr_shard_stored(l->s, m->slot, &m->id, &there);
+	switch (lr_slot_put(&there, &m->tag, m->flags)) {
+	case LR_PUT_STORE:
+		if (e.state == LR_FOUND_TOMB &&
+		    !may_remove(l, m->slot, &m->id))
+			return LR_E_PERMISSION;
+		err = lr_shard_put(l->s, m->slot, &e,
+				   m->flags & LR_PUT_REPAIR);
+		if (err)
+			*ret = there.tag;
+		return err;
+	case LR_PUT_KEEP:
+		*ret = there.tag;
+		if (lr_tag_cmp(&there.tag, &m->tag) == 0)
+			lr_store_touch(l->s->store, m->slot, &m->id, &m->tag,
+				       lr_now_ms());
+		return LR_E_OK;
+	case LR_PUT_REFUSED:
+		*ret = there.tag;
+		return LR_E_CONFLICT;
+	}
+	return LR_E_FAILED;
+}
+
+static void serve_put(struct lr_shard_link *l, const struct lr_frame *f)
+{
+	struct lr_msg_put m;
+	struct lr_msg_put_r r = { .text = lr_str("") };
+
+	if (!lr_dec_put(f->meta, f->h.meta, &m)) {
+		lr_link_close(l->link, LR_E_PROTOCOL);
+		return;
+	}
+	if (!admit(l, f->h.req, m.slot, m.ce, &m.id))
+		return;
+	r.err = (uint16_t)apply_put(l, &m, f, &r.tag);
+	l->s->stats.ops++;
+	LR_SEND(l->link, PUT_R, put_r, f->h.req, &r, NULL);
+}
+
+/* --- SCAN and FIND ------------------------------------------------------ */
+
+/* A SYNCED member, or a source of a lost slot that still merges. */
+static bool may_list(const struct lr_shard *s, unsigned n)
+{
+	const struct lr_slot *slot = &s->slots[n];
+	int me = lr_cfg_index(&slot->inst, s->o.inc);
+
+	return slot->status == LR_SLOT_SYNCED ||
+	       (slot->inst.lost & LR_LOST_MERGE && me >= 0 &&
+		slot->inst.src >> me & 1);
+}
+
+static void serve_scan(struct lr_shard_link *l, const struct lr_frame *f)
+{
+	static struct lr_entry page[LR_SYNC_PAGE]; /* one thread */
+	uint8_t buf[LR_SYNC_PAGE * 64];
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_msg_scan m;
+	struct lr_msg_scan_r r = { 0 };
+	struct lr_bulk bulk = { .p = buf };
+	size_t n;
+
+	if (!lr_dec_scan(f->meta, f->h.meta, &m)) {
+		lr_link_close(l->link, LR_E_PROTOCOL);
+		return;
+	}
+	if (!admit(l, f->h.req, m.slot, m.ce, NULL))
+		return;
+	if (!may_list(l->s, m.slot)) {
+		lr_link_send_error(l->link, f->h.req, LR_E_BUSY, "syncing");
+		return;
+	}
+	n = lr_store_scan(l->s->store, m.slot, m.first ? NULL : &m.after, page,
+			  LR_SYNC_PAGE);
+	for (size_t i = 0; i < n; i++) {
+		struct lr_rec_entry e = { .id = page[i].id,
+					  .tag = page[i].tag,
+					  .kind = page[i].kind,
+					  .state = page[i].state,
+					  .bytes = page[i].bytes,
+					  .sum = page[i].sum };
+
+		lr_enc_rec_entry(&w, &e);
+	}
+	r.more = n == LR_SYNC_PAGE;
+	bulk.len = w.len;
+	LR_SEND(l->link, SCAN_R, scan_r, f->h.req, &r, &bulk);
+}
+
+/* Closed objects of one slot whose IDs start with the prefix. */
+static void find_in_slot(struct lr_shard *s, unsigned slot,
+			 const struct lr_prefix *p, struct lr_writer *w)
+{
+	struct lr_entry page[64];
+	struct lr_rec_object rec;
+	const struct lr_id *after = NULL;
+	size_t n;
+
+	do {
+		n = lr_store_scan(s->store, slot, after, page, 64);
+		for (size_t i = 0; i < n && w->cap - w->len > 512; i++)
+			if (lr_prefix_matches(p, &page[i].id) &&
+			    lr_object_of_entry(&page[i], &rec))
+				lr_enc_rec_object(w, &rec);
+		after = &page[63].id;
+	} while (n == 64);
+}
+
+static void serve_find(struct lr_shard_link *l, const struct lr_frame *f)
+{
+	static uint8_t buf[64 * 1024]; /* one thread */
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_msg_find m;
+	struct lr_msg_find_r r = { 0 };
+	struct lr_bulk bulk = { .p = buf };
+	struct lr_prefix p;
+	char text[LR_ID_TEXT + 1];
+
+	if (!lr_dec_find(f->meta, f->h.meta, &m) ||
+	    !lr_str_copy(m.prefix, text, sizeof text) ||
+	    !lr_prefix_parse(text, &p)) {
+		lr_link_close(l->link, LR_E_PROTOCOL);
+		return;
+	}
+	if (!admit(l, f->h.req, m.slot, m.ce, NULL))
+		return;
+	find_in_slot(l->s, m.slot, &p, &w);
+	bulk.len = w.len;
+	LR_SEND(l->link, FIND_R, find_r, f->h.req, &r, &bulk);
+}
+
+/* --- the rest ----------------------------------------------------------- */
+
+static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
+{
+	struct lr_shard *s = l->s;
+	const struct lr_dev *peer = lr_link_peer(l->link);
+	const struct lr_device *d = lr_shard_device(s, peer);
+	struct lr_msg_hello h;
+	struct lr_msg_welcome w = { .proto = LR_PROTO_MAX,
+				    .pool = s->pool,
+				    .inc = s->o.inc,
+				    .run = s->rx->view.run,
+				    .epoch = s->rx->view.epoch,
+				    .admitted = 1,
+				    .pool_name = lr_str(""),
+				    .name = lr_str(s->o.name),
+				    .version = lr_str(PACKAGE_VERSION) };
+
+	if (!lr_dec_hello(f->meta, f->h.meta, &h)) {
+		lr_link_close(l->link, LR_E_PROTOCOL);
+		return;
+	}
+	l->roles = lr_dev_eq(peer, &s->pool) ? LR_ROLE_ADMIN :
+		   d			     ? d->roles :
+					       0;
+	if (h.proto_min > LR_PROTO_MAX || h.proto_max < LR_PROTO_MIN) {
+		lr_link_send_error(l->link, f->h.req, LR_E_VERSION,
+				   "this donor speaks protocol 1");
+		lr_link_close(l->link, LR_E_OK);
+	} else if (!l->roles) {
+		lr_link_send_error(l->link, f->h.req, LR_E_NOT_ADMITTED,
+				   "this device is not in the pool");
+		lr_link_close(l->link, LR_E_OK);
+	} else {
+		LR_SEND(l->link, WELCOME, welcome, f->h.req, &w, NULL);
+	}
+}
+
+static void serve_ping(struct lr_shard_link *l, const struct lr_frame *f)
+{
+	struct lr_msg_ping m;
+	struct lr_msg_ping_r r = { .inc = l->s->o.inc };
+
+	if (!lr_dec_ping(f->meta, f->h.meta, &m))
+		return;
+	r.token = m.token;
+	LR_SEND(l->link, PING_R, ping_r, f->h.req, &r, NULL);
+}
+
+static void serve_view(struct lr_shard_link *l, const struct lr_frame *f)
+{
+	const struct lr_view *v = &l->s->rx->view;
+	static uint8_t buf[LR_VALUE_MAX]; /* one thread */
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_view_enc enc;
+	struct lr_msg_view_get m;
+	struct lr_msg_view r = { v->run, v->rev, v->epoch, 0, 0 };
+	struct lr_bulk bulk = { .p = buf };
+
+	lr_view_enc_whole(&enc, v);
+	r.parts = (uint16_t)lr_view_enc_parts(&enc, sizeof buf);
+	if (!lr_dec_view_get(f->meta, f->h.meta, &m) || !v->run ||
+	    m.part >= r.parts) {
+		lr_link_send_error(l->link, f->h.req, LR_E_BUSY, "no view yet");
+		return;
+	}
+	lr_view_enc_skip(&enc, m.part, sizeof buf);
+	lr_view_enc_next(&enc, &w);
+	r.part = m.part;
+	bulk.len = w.len;
+	LR_SEND(l->link, VIEW, view, f->h.req, &r, &bulk);
+}
+
+void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f)
+{
+	uint64_t start = uv_hrtime();
+
+	if (!l->roles && f->h.type != LR_M_HELLO) {
+		lr_link_close(l->link, LR_E_NOT_ADMITTED);
+		return;
+	}
+	switch (f->h.type) {
+	case LR_M_HELLO:
+		serve_hello(l, f);
+		break;
+	case LR_M_GET:
+		serve_get(l, f);
+		break;
+	case LR_M_PUT:
+		serve_put(l, f);
+		break;
+	case LR_M_SCAN:
+		serve_scan(l, f);
+		break;
+	case LR_M_FIND:
+		serve_find(l, f);
+		break;
+	case LR_M_PING:
+		serve_ping(l, f);
+		break;
+	case LR_M_VIEW_GET:
+		serve_view(l, f);
+		break;
+	default:
+		lr_link_send_error(l->link, f->h.req, LR_E_PROTOCOL,
+				   "a donor does not answer that");
+		lr_link_close(l->link, LR_E_OK);
+		return;
+	}
+	lr_hist_add(&l->s->hist, (uv_hrtime() - start) / 1000);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data side of a donor: one thread with its own loop that owns the slots,
+ * the store and the data links. The control thread (donor.c) speaks to it
+ * through mailboxes only, and reads the counters of struct lr_shard_stats. */
+#ifndef LR_DONOR_SHARD_H
+#define LR_DONOR_SHARD_H
+
+#include <stdatomic.h>
+
+#include "client/direct.h"
+#include "core/hist.h"
+#include "core/slot.h"
+#include "core/sync.h"
+#include "daemon/donor/mailbox.h"
+#include "store/store.h"
+
+/* Mail to the shard that is no frame of the protocol. */
+enum lr_shard_mail {
+	LR_MAIL_ATTACHED = 1000, /* meta: WELCOME */
+	LR_MAIL_DETACHED,
+	LR_MAIL_LIMIT,	  /* meta: u64 bytes */
+	LR_MAIL_REPORTED, /* the coordinator took one REPORT */
+	LR_MAIL_STOP,
+};
+
+struct lr_shard_stats {
+	_Atomic uint64_t tick, mapped, live, entries, max_prom, sync_left, ops;
+	_Atomic uint32_t sealed, syncing, p50_us, p99_us;
+	_Atomic uint32_t sole; /* slots that hold something on me alone */
+};
+
+struct lr_shard_options {
+	struct lr_tls *tls;
+	struct lr_dev self;
+	uint64_t inc;
+	uint64_t limit;
+	const char *listen, *name;
+	struct lr_mailbox *to_control;
+};
+
+struct lr_device { /* an admitted device */
+	struct lr_dev dev;
+	uint8_t roles;
+};
+
+struct lr_shard_link { /* a data link to us */
+	struct lr_shard_link *next, **prev;
+	struct lr_shard *s;
+	struct lr_link *link;
+	uint8_t roles; /* LR_ROLE_*; 0 before HELLO */
+};
+
+struct lr_pull; /* pull.c: what SYNCING slots fetch */
+struct lr_reports; /* report.c: what the coordinator is told of objects */
+struct lr_sweep; /* sweep.c: expiry, open manifests, orphans, TOMBs */
+
+struct lr_shard {
+	struct lr_shard_options o;
+	uv_thread_t thread;
+	uv_loop_t loop;
+	uv_timer_t timer;
+	struct lr_mailbox inbox;
+	struct lr_listener *listener;
+	uint16_t port;
+	struct lr_store *store;
+	struct lr_slot slots[LR_SLOTS];
+	struct lr_view_rx *rx; /* of `net`: the view, as far as it came */
+	struct lr_dev pool; /* zero until attached */
+	uint64_t control;   /* number of the control link; 0: none */
+	struct lr_device *devices; /* sorted by dev */
+	size_t n_devices;
+	struct lr_shard_link *links;
+	struct lr_direct *net; /* the other donors, and operations on them */
+	struct lr_pull *pull;
+	struct lr_reports *reports;
+	struct lr_sweep *sweep;
+	struct lr_hist hist, hist_told;
+	uint64_t last_tick_ms, hold_until_ms; /* late: the view comes first */
+	bool slots_told; /* to this coordinator: reports may follow */
+	bool slots_changed, view_wanted, stopping;
+	struct lr_shard_stats stats;
+};
+
+/* Starts the thread; false: `why` says what to do. */
+bool lr_shard_start(struct lr_shard *s, const struct lr_shard_options *o,
+		    char *why, size_t cap);
+/* After LR_MAIL_STOP was posted. Nonzero: handles leaked. */
+int lr_shard_join(struct lr_shard *s);
+
+/* --- inside the shard thread --------------------------------------------- */
+
+void lr_shard_send(struct lr_shard *s, unsigned type, uint64_t req,
+		   const void *meta, size_t meta_len, const void *bulk,
+		   size_t bulk_len);
+const struct lr_device *lr_shard_device(const struct lr_shard *s,
+					const struct lr_dev *dev);
+/* slots.c: mail from the coordinator. */
+void lr_shard_seal(struct lr_shard *s, const struct lr_mail *m);
+void lr_shard_install(struct lr_shard *s, const struct lr_mail *m);
+void lr_shard_tell_slots(struct lr_shard *s, uint64_t req);
+void lr_shard_take_view(struct lr_shard *s, const struct lr_mail *m);
+void lr_shard_want_view(struct lr_shard *s, unsigned part);
+void lr_shard_take_devices(struct lr_shard *s, const struct lr_mail *m);
+/* serve.c: a frame on a data link. */
+void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f);
+/* What is stored there now, as the rules see it. */
+void lr_shard_stored(struct lr_shard *s, unsigned slot, const struct lr_id *id,
+		     struct lr_stored *ret);
+/* Stores and tells the reports; used by PUT, sync and sweep alike. */
+enum lr_err lr_shard_put(struct lr_shard *s, unsigned slot,
+			 const struct lr_entry *e, bool use_reserve);
+
+/* report.c: the row of a closed object; false: the entry is none. Its texts
+ * live until the next call. */
+bool lr_object_of_entry(const struct lr_entry *e, struct lr_rec_object *ret);
+
+struct lr_pull *lr_pull_new(struct lr_shard *s);
+void lr_pull_slot(struct lr_pull *p, unsigned slot); /* (re)start or stop */
+void lr_pull_tick(struct lr_pull *p, uint64_t now_ms);
+/* A copy here is corrupt: get it from another member. */
+void lr_pull_repair(struct lr_pull *p, unsigned slot, const struct lr_id *id);
+void lr_pull_free(struct lr_pull *p);
+
+struct lr_reports *lr_reports_new(struct lr_shard *s);
+void lr_reports_attached(struct lr_reports *r); /* all anew */
+void lr_reports_slot(struct lr_reports *r, unsigned slot); /* look again */
+void lr_reports_changed(struct lr_reports *r, unsigned slot,
+			const struct lr_id *id);
+void lr_reports_acked(struct lr_reports *r);
+void lr_reports_tick(struct lr_reports *r, uint64_t now_ms);
+void lr_reports_free(struct lr_reports *r);
+
+struct lr_sweep *lr_sweep_new(struct lr_shard *s);
+void lr_sweep_tick(struct lr_sweep *w, uint64_t now_ms);
+void lr_sweep_free(struct lr_sweep *w);
+
+#endif
