@@ -9,5 +9,4 @@ discovery_liblrdisco_la_SOURCES = \
 	discovery/publish.c \
 	discovery/subnet.c discovery/subnet.h \
 	discovery/watch.c discovery/watch.h
-discovery_liblrdisco_la_LIBADD = lib/core/liblrcore.la \
-	$(AVAHI_LIBS) $(UV_LIBS)
+discovery_liblrdisco_la_LIBADD = $(AVAHI_LIBS) $(UV_LIBS)
