@@ -66,8 +66,8 @@ static const struct sockaddr *unmap(const struct sockaddr *sa,
 
 	if (sa->sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
 		return sa;
-	*v4 = (struct sockaddr_in){ .sin_family = AF_INET,
-				    .sin_port = v6->sin6_port };
+	*v4 = (struct sockaddr_in){.sin_family = AF_INET,
+				   .sin_port = v6->sin6_port};
 	memcpy(&v4->sin_addr, &v6->sin6_addr.s6_addr[12], 4);
 	return (const struct sockaddr *)v4;
 }
@@ -93,7 +93,7 @@ void lr_addr_format(const struct sockaddr *sa, bool port, char *out, size_t cap)
 
 struct in6_addr lr_addr_key(const struct sockaddr *sa)
 {
-	struct in6_addr key = { 0 };
+	struct in6_addr key = {0};
 
 	if (sa->sa_family == AF_INET6) {
 		key = ((const struct sockaddr_in6 *)sa)->sin6_addr;

@@ -17,8 +17,8 @@
 #include <string.h>
 
 #define ATTEMPTS_MAX 64u
-#define NAMES_MAX 8u
-#define HOST_CAP 256
+#define NAMES_MAX    8u
+#define HOST_CAP     256
 
 struct lr_dial {
 	uv_loop_t *loop;
@@ -98,7 +98,7 @@ static void note_error(struct lr_dial *d, enum lr_err why)
 		d->why = why;
 }
 
-/* --- attempts ---------------------------------------------------------------- */
+/* --- attempts --- */
 
 static void forget_attempt(struct lr_dial *d, const struct lr_link *link)
 {
@@ -186,7 +186,7 @@ static void try_any(struct lr_dial *d, const struct sockaddr *sa)
 		try_addr(d, sa);
 }
 
-/* --- names --------------------------------------------------------------------- */
+/* --- names --- */
 
 static void resolved_cb(uv_getaddrinfo_t *req, int status,
 			struct addrinfo *list)
@@ -210,7 +210,7 @@ static void resolved_cb(uv_getaddrinfo_t *req, int status,
 
 static void resolve(struct lr_dial *d, const char *host, const char *port)
 {
-	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct dial_name *name;
 	unsigned i = 0;
 
@@ -232,7 +232,7 @@ static void resolve(struct lr_dial *d, const char *host, const char *port)
 	d->names++;
 }
 
-/* --- the list ------------------------------------------------------------------- */
+/* --- the list --- */
 
 static bool is_name(const char *host)
 {
@@ -252,8 +252,8 @@ static bool numeric6(char *host, uint16_t port, struct sockaddr_in6 *ret)
 {
 	char *scope = strchr(host, '%');
 
-	*ret = (struct sockaddr_in6){ .sin6_family = AF_INET6,
-				      .sin6_port = htons(port) };
+	*ret = (struct sockaddr_in6){.sin6_family = AF_INET6,
+				     .sin6_port = htons(port)};
 	if (scope) {
 		*scope++ = '\0';
 		ret->sin6_scope_id = if_nametoindex(scope);
@@ -284,7 +284,7 @@ static bool split(char *text, char **host, char **port)
 
 static void try_text(struct lr_dial *d, char *text)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
 	struct sockaddr_in6 v6;
 	char *host, *port;
 	uint16_t n;
@@ -343,7 +343,7 @@ struct lr_dial *lr_dial_start(uv_loop_t *loop, const char *addrs,
 	if (!d)
 		return NULL;
 	d->loop = loop;
-	d->opt = opt ? *opt : (struct lr_link_options){ 0 };
+	d->opt = opt ? *opt : (struct lr_link_options){0};
 	if (d->opt.peer) {
 		d->peer = *d->opt.peer;
 		d->opt.peer = &d->peer;

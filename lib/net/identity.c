@@ -45,7 +45,7 @@ static enum lr_err err_of(int error)
 	return error == ENOMEM ? LR_E_NO_MEMORY : LR_E_IO;
 }
 
-/* --- the certificate ------------------------------------------------------ */
+/* --- the certificate --- */
 
 /* Valid for ever: a device whose clock is wrong must still get in, and it is
  * the key that counts. */
@@ -118,7 +118,7 @@ enum lr_err lr_identity_make(struct lr_identity **ret)
 	return key ? identity_of(key, ret) : LR_E_FAILED;
 }
 
-/* --- reading ---------------------------------------------------------------- */
+/* --- reading --- */
 
 static enum lr_err check_file(const char *path, int fd, struct why *why)
 {
@@ -127,7 +127,8 @@ static enum lr_err check_file(const char *path, int fd, struct why *why)
 	if (fstat(fd, &st) < 0)
 		return say(why, err_of(errno), "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return say(why, LR_E_PERMISSION, "%s is not a plain file", path);
+		return say(why, LR_E_PERMISSION, "%s is not a plain file",
+			   path);
 	if (st.st_mode & 077)
 		return say(why, LR_E_PERMISSION,
 			   "%s can be read by others (mode %04o): chmod 600 "
@@ -204,7 +205,7 @@ static enum lr_err read_key(const char *path, int fd, struct lr_identity **ret,
 	return identity_of(key, ret);
 }
 
-/* --- writing ---------------------------------------------------------------- */
+/* --- writing --- */
 
 static bool make_parents(const char *path)
 {
@@ -320,8 +321,9 @@ static enum lr_err make_key(const char *path, struct lr_identity **ret,
 	enum lr_err err;
 
 	if (!make_parents(path))
-		return say(why, err_of(errno), "cannot make the folder of %s: %s",
-			   path, strerror(errno));
+		return say(why, err_of(errno),
+			   "cannot make the folder of %s: %s", path,
+			   strerror(errno));
 	err = lr_identity_make(&id);
 	if (err != LR_E_OK)
 		return say(why, err, "cannot make an Ed25519 key");
@@ -338,7 +340,7 @@ static enum lr_err make_key(const char *path, struct lr_identity **ret,
 enum lr_err lr_identity_open(const char *path, struct lr_identity **ret,
 			     char *why_text, size_t why_cap)
 {
-	struct why why = { why_text, why_cap };
+	struct why why = {why_text, why_cap};
 	enum lr_err err = LR_E_BUSY;
 	int fd;
 

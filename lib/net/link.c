@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FLUSH_MS 1000u
-#define SLOW_MS 10000u
+#define FLUSH_MS   1000u
+#define SLOW_MS	   10000u
 #define SLOW_BYTES 1024u /* a second */
 
 static void kick_cb(uv_idle_t *handle);
@@ -127,6 +127,8 @@ void lr_link_end(struct lr_link *link, enum lr_err why)
 	}
 	link->why = why;
 	link->state = LINK_FLUSHING;
+	link->ticking = false;
+	uv_update_time(link->loop);
 	uv_timer_start(&link->timer, flush_late_cb, FLUSH_MS, 0);
 	lr_link_poll(link);
 	lr_link_kick(link);
@@ -251,7 +253,7 @@ static void poll_cb(uv_poll_t *handle, int status, int events)
 	}
 }
 
-/* --- time --------------------------------------------------------------- */
+/* --- time --- */
 
 static void connect_late_cb(uv_timer_t *timer)
 {
@@ -292,8 +294,8 @@ static void tick_cb(uv_timer_t *timer)
 	lr_link_set_patient(link, link->tx.stuck);
 	lr_link_stale_tick(link);
 	lr_link_rx_idle(link);
-	if (link->tx.stuck || link->rx.big || link->out.buf ||
-	    link->patient || link->stale.limit_ms)
+	if (link->tx.stuck || link->rx.big || link->out.buf || link->patient ||
+	    link->stale.limit_ms)
 		return;
 	link->ticking = false;
 	uv_timer_stop(timer);
@@ -316,11 +318,11 @@ void lr_link_need_tick(struct lr_link *link)
 	uv_timer_start(&link->timer, tick_cb, ms, ms);
 }
 
-/* --- open --------------------------------------------------------------- */
+/* --- open --- */
 
 static void note_local_end(struct lr_link *link)
 {
-	struct sockaddr_storage ss = { 0 };
+	struct sockaddr_storage ss = {0};
 	socklen_t len = sizeof ss;
 
 	if (getsockname(link->fd, (struct sockaddr *)&ss, &len) == 0)
@@ -345,13 +347,15 @@ void lr_link_opened(struct lr_link *link)
 	if (link->local)
 		note_uid(link);
 	link->want_read = true; /* TLS may hold bytes already */
+	if (link->stale.limit_ms)
+		lr_link_set_stale_ms(link, (unsigned)link->stale.limit_ms);
 	lr_link_kick(link);
 	lr_link_poll(link);
 	if (link->ops.open_cb)
 		link->ops.open_cb(link, link->arg);
 }
 
-/* --- what the owner asks ------------------------------------------------- */
+/* --- what the owner asks --- */
 
 void lr_link_set_ops(struct lr_link *link, const struct lr_link_ops *ops,
 		     void *arg)
@@ -360,7 +364,10 @@ void lr_link_set_ops(struct lr_link *link, const struct lr_link_ops *ops,
 	link->arg = arg;
 }
 
-void *lr_link_arg(const struct lr_link *link) { return link->arg; }
+void *lr_link_arg(const struct lr_link *link)
+{
+	return link->arg;
+}
 
 bool lr_link_is_open(const struct lr_link *link)
 {
@@ -372,9 +379,15 @@ const struct lr_dev *lr_link_peer(const struct lr_link *link)
 	return &link->peer;
 }
 
-uint32_t lr_link_uid(const struct lr_link *link) { return link->uid; }
+uint32_t lr_link_uid(const struct lr_link *link)
+{
+	return link->uid;
+}
 
-bool lr_link_is_local(const struct lr_link *link) { return link->local; }
+bool lr_link_is_local(const struct lr_link *link)
+{
+	return link->local;
+}
 
 const char *lr_link_address(const struct lr_link *link)
 {
@@ -412,8 +425,10 @@ void lr_link_set_stale_ms(struct lr_link *link, unsigned ms)
 {
 	uint64_t now = lr_boottime_ms();
 
-	link->stale = (struct link_stale){ .limit_ms = ms, .chance_ms = now,
-					   .mark_ms = now, .read_ms = now };
+	link->stale = (struct link_stale){.limit_ms = ms,
+					  .chance_ms = now,
+					  .mark_ms = now,
+					  .read_ms = now};
 	if (link->ticking)
 		uv_timer_stop(&link->timer);
 	link->ticking = false;

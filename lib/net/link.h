@@ -76,12 +76,12 @@ struct lr_link *lr_link_connect(uv_loop_t *loop, const struct sockaddr *addr,
 
 /* Tries every address of "h:p,[v6]:p,..." in parallel (fe80 addresses without
  * a scope on every interface that is up); the first whose handshake is good
- * wins and goes to `cb`, with `ops` and `link_arg` set: that is the notice that
- * it is open, open_cb is not called. The others are closed without a word. What
- * is no address is skipped; when nothing is left, or after connect_ms, cb gets
- * NULL and the last error (WRONG_PEER is kept before others). Names are resolved
- * off the loop. cb runs once, from the loop, and the dial is gone after it. NULL
- * only when out of memory. */
+ * wins and goes to `cb`, with `ops` and `link_arg` set: that is the notice
+ * that it is open, open_cb is not called. The others are closed without a
+ * word. What is no address is skipped; when nothing is left, or after
+ * connect_ms, cb gets NULL and the last error (WRONG_PEER is kept before
+ * others). Names are resolved off the loop. cb runs once, from the loop, and
+ * the dial is gone after it. NULL only when out of memory. */
 struct lr_dial;
 typedef void (*lr_dial_cb)(struct lr_link *link, enum lr_err why, void *arg);
 struct lr_dial *lr_dial_start(uv_loop_t *loop, const char *addrs,

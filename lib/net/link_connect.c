@@ -36,7 +36,7 @@ static void tune_tcp(int fd)
  * time of a slow peer. */
 void lr_link_set_patient(struct lr_link *link, bool patient)
 {
-	struct tcp_info info = { 0 };
+	struct tcp_info info = {0};
 	socklen_t len = sizeof info;
 
 	if (link->local || link->patient == patient)

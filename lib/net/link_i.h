@@ -26,15 +26,15 @@
 
 #include "net/link.h"
 
-#define LR_LINK_MAGIC 0x6c6b6e69u
-#define LR_LINK_HIGH (8u << 20) /* queued: stop reading */
-#define LR_LINK_LOW (1u << 20)	/* queued: read again */
-#define LR_LINK_RX (64u * 1024)
+#define LR_LINK_MAGIC	 0x6c6b6e69u
+#define LR_LINK_HIGH	 (8u << 20) /* queued: stop reading */
+#define LR_LINK_LOW	 (1u << 20) /* queued: read again */
+#define LR_LINK_RX	 (64u * 1024)
 #define LR_LINK_RX_SMALL (16u * 1024) /* while the limit is as low */
-#define LR_LINK_TURN (1u << 20)	      /* bytes read in one turn */
-#define LR_LINK_IOV 64
-#define LR_LINK_RECORD 16384u /* a TLS record's payload */
-#define LR_LINK_TICK_MS 500u
+#define LR_LINK_TURN	 (1u << 20)   /* bytes read in one turn */
+#define LR_LINK_IOV	 64
+#define LR_LINK_RECORD	 16384u /* a TLS record's payload */
+#define LR_LINK_TICK_MS	 500u
 
 enum link_state {
 	LINK_CONNECTING,
@@ -85,6 +85,8 @@ struct link_requests {
 	struct link_pending *failed, **failed_last; /* for the next kick */
 	struct link_pending *spare;
 	unsigned spares;
+	struct link_pending reserve; /* when there is no memory for another */
+	bool reserve_used;
 };
 
 struct link_rx {
@@ -148,8 +150,8 @@ struct lr_link {
 	struct link_out out;
 	bool tls_wants_write;
 
-	uint64_t sent_bytes; /* on the socket, ever */
-	uint64_t slow_mark;  /* sent_bytes when the window began */
+	uint64_t sent_bytes;	/* on the socket, ever */
+	uint64_t slow_mark;	/* sent_bytes when the window began */
 	uint64_t slow_since_ms; /* when it began */
 	unsigned slow_ms;	/* how long it is; tests shorten it */
 

@@ -21,7 +21,7 @@ uint64_t lr_boottime_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* --- lateness ----------------------------------------------------------- */
+/* --- lateness --- */
 
 /* The loop has polled after the previous tick, with this link in it; so what
  * is unread now came after that tick. */
@@ -64,13 +64,13 @@ static void note_read(struct lr_link *link, size_t n, bool drained)
 	}
 }
 
-/* --- buffers ------------------------------------------------------------ */
+/* --- buffers --- */
 
 void lr_link_rx_done(struct lr_link *link)
 {
 	free(link->rx.buf);
 	free(link->rx.big);
-	link->rx = (struct link_rx){ 0 };
+	link->rx = (struct link_rx){0};
 }
 
 /* Called at every tick: gives back what was not used since the last one. */
@@ -124,7 +124,7 @@ static bool make_room(struct lr_link *link)
 	return true;
 }
 
-/* --- frames ------------------------------------------------------------- */
+/* --- frames --- */
 
 /* Moves what is there of a large bulk to its own buffer. */
 static void begin_big(struct lr_link *link, const struct lr_header *h)
@@ -223,7 +223,7 @@ static void hand_over_all(struct lr_link *link)
 	}
 }
 
-/* --- reading ------------------------------------------------------------ */
+/* --- reading --- */
 
 static void landed(struct link_rx *rx, size_t n)
 {
@@ -248,11 +248,11 @@ static ssize_t fill(struct lr_link *link, size_t *asked)
 
 	*asked = 0;
 	if (rx->in_big && rx->big_have < rx->big_len)
-		iov[pieces++] = (struct iovec){ rx->big + rx->big_have,
-						rx->big_len - rx->big_have };
+		iov[pieces++] = (struct iovec){rx->big + rx->big_have,
+					       rx->big_len - rx->big_have};
 	if (rx->end < rx->cap)
-		iov[pieces++] = (struct iovec){ rx->buf + rx->end,
-						rx->cap - rx->end };
+		iov[pieces++] =
+			(struct iovec){rx->buf + rx->end, rx->cap - rx->end};
 	for (int i = 0; i < pieces; i++)
 		*asked += iov[i].iov_len;
 	if (link->ssl)

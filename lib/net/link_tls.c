@@ -17,7 +17,7 @@
 /* Records wait in `out` up to OUT_FULL; one more fits always, with what the
  * protocol may add of its own (alerts, key updates). */
 #define OUT_FULL (64u * 1024)
-#define OUT_CAP (OUT_FULL + LR_LINK_RECORD + 4096)
+#define OUT_CAP	 (OUT_FULL + LR_LINK_RECORD + 4096)
 
 /* --- the BIO ------------------------------------------------------------- */
 
@@ -79,7 +79,7 @@ static void make_bio_method(void)
 	BIO_meth_set_ctrl(bio_method, bio_ctrl);
 }
 
-/* --- sending `out` --------------------------------------------------------- */
+/* --- sending `out` --- */
 
 /* False with errno. */
 static bool send_out(struct lr_link *link)
@@ -155,7 +155,7 @@ bool lr_link_tls_write(struct lr_link *link)
 	return true;
 }
 
-/* --- reading ---------------------------------------------------------------- */
+/* --- reading --- */
 
 ssize_t lr_link_tls_read(struct lr_link *link, void *p, size_t n)
 {
@@ -182,8 +182,9 @@ ssize_t lr_link_tls_read(struct lr_link *link, void *p, size_t n)
 		/* A socket that ends without close_notify is no attack on
 		 * frames with lengths: the link is closed either way. */
 		errno = ERR_GET_REASON(ERR_peek_error()) ==
-			SSL_R_UNEXPECTED_EOF_WHILE_READING ? ECONNRESET
-							   : EPROTO;
+					SSL_R_UNEXPECTED_EOF_WHILE_READING
+				? ECONNRESET
+				: EPROTO;
 		return -1;
 	}
 }
@@ -193,7 +194,7 @@ bool lr_link_tls_more(struct lr_link *link)
 	return SSL_has_pending(link->ssl) == 1;
 }
 
-/* --- the handshake ------------------------------------------------------------ */
+/* --- the handshake --- */
 
 enum lr_err lr_link_tls_start(struct lr_link *link, struct lr_tls *tls)
 {
@@ -283,5 +284,5 @@ void lr_link_tls_done(struct lr_link *link)
 	SSL_free(link->ssl);
 	link->ssl = NULL;
 	free(link->out.buf);
-	link->out = (struct link_out){ 0 };
+	link->out = (struct link_out){0};
 }

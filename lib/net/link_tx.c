@@ -8,8 +8,8 @@
 #include <sys/uio.h>
 
 /* Two sizes of items are kept for reuse; the large one holds any meta. */
-#define SMALL_CAP 128u
-#define LARGE_CAP (LR_HEADER_BYTES + LR_META_MAX + 240u)
+#define SMALL_CAP    128u
+#define LARGE_CAP    (LR_HEADER_BYTES + LR_META_MAX + 240u)
 #define SMALL_SPARES 256u
 #define LARGE_SPARES 16u
 
@@ -40,7 +40,7 @@ static struct link_tx *tx_new(struct link_txq *q, size_t len)
 		tx = malloc(sizeof *tx + cap);
 	if (!tx)
 		return NULL;
-	*tx = (struct link_tx){ .head_len = len, .head_cap = cap };
+	*tx = (struct link_tx){.head_len = len, .head_cap = cap};
 	return tx;
 }
 
@@ -76,7 +76,7 @@ static void release(struct lr_bulk *bulk)
 		cb(bulk->owner);
 }
 
-/* --- into the queue ------------------------------------------------------ */
+/* --- into the queue --- */
 
 static struct link_tx *make_tx(struct link_txq *q, const struct lr_header *h,
 			       const void *meta, const struct lr_bulk *bulk)
@@ -129,10 +129,11 @@ enum lr_err lr_link_send(struct lr_link *link, unsigned type, uint64_t req,
 			 const void *meta, size_t meta_len,
 			 const struct lr_bulk *bulk)
 {
-	struct lr_bulk none = { 0 }, b = bulk ? *bulk : none;
-	struct lr_header h = { .bulk = (uint32_t)b.len,
-			       .meta = (uint16_t)meta_len,
-			       .type = (uint16_t)type, .req = req };
+	struct lr_bulk none = {0}, b = bulk ? *bulk : none;
+	struct lr_header h = {.bulk = (uint32_t)b.len,
+			      .meta = (uint16_t)meta_len,
+			      .type = (uint16_t)type,
+			      .req = req};
 	enum lr_err err = LR_E_USAGE;
 
 	if (meta_len <= LR_META_MAX && b.len <= lr_msg_bulk_max(type))
@@ -157,15 +158,15 @@ enum lr_err lr_link_send_enc(struct lr_link *link, unsigned type, uint64_t req,
 void lr_link_send_error(struct lr_link *link, uint64_t req, enum lr_err err,
 			const char *text)
 {
-	struct lr_msg_error m = { .err = (uint16_t)err,
-				  .text = lr_str(text ? text : "") };
+	struct lr_msg_error m = {.err = (uint16_t)err,
+				 .text = lr_str(text ? text : "")};
 
 	if (m.text.n > 1024)
 		m.text.n = 1024;
 	LR_SEND(link, ERROR, error, req, &m, NULL);
 }
 
-/* --- out of the queue ----------------------------------------------------- */
+/* --- out of the queue --- */
 
 static void pop(struct lr_link *link)
 {
@@ -192,7 +193,7 @@ void lr_link_tx_drop(struct lr_link *link, struct link_tx *tx)
 	if (tx->sent)
 		return;
 	link->tx.bytes -= bulk.len;
-	tx->bulk = (struct lr_bulk){ 0 };
+	tx->bulk = (struct lr_bulk){0};
 	tx->dropped = true;
 	release(&bulk);
 }
@@ -203,15 +204,15 @@ static unsigned pieces_of(const struct link_tx *tx, struct iovec *iov)
 	unsigned n = 0;
 
 	if (skip < tx->head_len) {
-		iov[n++] = (struct iovec){ (void *)(tx->head + skip),
-					   tx->head_len - skip };
+		iov[n++] = (struct iovec){(void *)(tx->head + skip),
+					  tx->head_len - skip};
 		skip = 0;
 	} else {
 		skip -= tx->head_len;
 	}
 	if (skip < tx->bulk.len)
-		iov[n++] = (struct iovec){ (char *)tx->bulk.p + skip,
-					   tx->bulk.len - skip };
+		iov[n++] = (struct iovec){(char *)tx->bulk.p + skip,
+					  tx->bulk.len - skip};
 	return n;
 }
 
@@ -250,7 +251,7 @@ void lr_link_tx_sent(struct lr_link *link, size_t n)
 static bool write_plain(struct lr_link *link)
 {
 	struct iovec iov[LR_LINK_IOV];
-	struct msghdr msg = { .msg_iov = iov };
+	struct msghdr msg = {.msg_iov = iov};
 	ssize_t n;
 
 	while (link->state < LINK_CLOSING) {

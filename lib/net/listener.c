@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #define ACCEPTS_A_TURN 32
-#define PAUSE_MS 100
-#define BACKLOG 512
+#define PAUSE_MS       100
+#define BACKLOG	       512
 
 struct half_open {
 	struct half_open *next;
@@ -52,7 +52,7 @@ static void free_if_over(struct lr_listener *l)
 		free(l);
 }
 
-/* --- half-open ---------------------------------------------------------------- */
+/* --- half-open --- */
 
 static void forget(struct half_open *h)
 {
@@ -111,8 +111,8 @@ static bool over_limit(const struct lr_listener *l, const struct in6_addr *from)
 
 static void take(struct lr_listener *l, int fd, const struct sockaddr *sa)
 {
-	struct lr_link_options opt = { .tls = l->tls,
-				       .connect_ms = l->limits.handshake_ms };
+	struct lr_link_options opt = {.tls = l->tls,
+				      .connect_ms = l->limits.handshake_ms};
 	struct in6_addr from = lr_addr_key(sa);
 	struct half_open *h;
 
@@ -133,7 +133,7 @@ static void take(struct lr_listener *l, int fd, const struct sockaddr *sa)
 	l->half_open_count++;
 }
 
-/* --- accepting ------------------------------------------------------------------ */
+/* --- accepting --- */
 
 static void acceptable_cb(uv_poll_t *poll, int status, int events);
 
@@ -161,7 +161,7 @@ static void acceptable_cb(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	for (int i = 0; i < ACCEPTS_A_TURN && !l->closing; i++) {
-		ss = (struct sockaddr_storage){ 0 };
+		ss = (struct sockaddr_storage){0};
 		len = sizeof ss;
 		fd = accept4(l->fd, (struct sockaddr *)&ss, &len,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -179,7 +179,7 @@ static void acceptable_cb(uv_poll_t *poll, int status, int events)
 	}
 }
 
-/* --- Unix sockets --------------------------------------------------------------- */
+/* --- Unix sockets --- */
 
 /* A file that nobody answers on is stale: its program was killed. */
 static bool is_stale(const struct sockaddr_un *un)
@@ -207,7 +207,7 @@ static bool is_stale(const struct sockaddr_un *un)
 static enum lr_err bind_unix(struct lr_listener *l, const char *path,
 			     unsigned mode)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	struct stat st;
 
 	if (strlen(path) >= sizeof un.sun_path)
@@ -243,7 +243,8 @@ static void unlink_own(const struct lr_listener *l)
 		unlink(l->path);
 }
 
-/* --- TCP ------------------------------------------------------------------------ */
+/* --- TCP
+ * ------------------------------------------------------------------------ */
 
 static bool bind_tcp(struct lr_listener *l, const struct sockaddr *sa,
 		     socklen_t len)
@@ -270,7 +271,7 @@ static bool bind_tcp(struct lr_listener *l, const struct sockaddr *sa,
 static bool bind_any4(struct lr_listener *l, const struct sockaddr *sa)
 {
 	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)sa;
-	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
 
 	if (sa->sa_family != AF_INET6 ||
 	    !IN6_IS_ADDR_UNSPECIFIED(&six->sin6_addr) ||
@@ -282,7 +283,7 @@ static bool bind_any4(struct lr_listener *l, const struct sockaddr *sa)
 
 static void note_port(struct lr_listener *l)
 {
-	struct sockaddr_storage ss = { 0 };
+	struct sockaddr_storage ss = {0};
 	socklen_t len = sizeof ss;
 
 	getsockname(l->fd, (struct sockaddr *)&ss, &len);
@@ -294,8 +295,8 @@ static void note_port(struct lr_listener *l)
 
 static enum lr_err listen_tcp(struct lr_listener *l, const char *where)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-				  .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *list;
 	char host[256];
 	char *colon, *name = host;
@@ -321,7 +322,7 @@ static enum lr_err listen_tcp(struct lr_listener *l, const char *where)
 	return LR_E_OK;
 }
 
-/* --- opening and closing ---------------------------------------------------------- */
+/* --- opening and closing --- */
 
 static void set_limits(struct lr_accept_limits *to,
 		       const struct lr_accept_limits *from)
@@ -398,7 +399,10 @@ enum lr_err lr_listen(uv_loop_t *loop, const char *where, unsigned mode,
 	return err;
 }
 
-uint16_t lr_listener_port(const struct lr_listener *l) { return l->port; }
+uint16_t lr_listener_port(const struct lr_listener *l)
+{
+	return l->port;
+}
 
 static void handle_closed_cb(uv_handle_t *handle)
 {

@@ -23,7 +23,8 @@ void lr_pairing_code(const struct lr_dev *pool, const struct lr_dev *device,
 	memcpy(both + sizeof pool->b, device->b, sizeof device->b);
 	if (!PKCS5_PBKDF2_HMAC(both, sizeof both, salt, sizeof salt - 1, ROUNDS,
 			       EVP_sha256(), sizeof b, b))
-		abort(); /* a code that is not from the keys must not be shown */
+		abort(); /* a code that is not from the keys must not be shown
+			  */
 	for (size_t i = 0; i < sizeof b; i++)
 		bits = bits << 8 | b[i];
 	snprintf(out, cap, "%s-%s-%s-%s", lr_pairing_words[bits >> 30],

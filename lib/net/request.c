@@ -9,9 +9,12 @@
 #include <stdlib.h>
 
 #define FIRST_BUCKETS 64u
-#define SPARES 64u
+#define SPARES	      64u
 
-static uint64_t now_ms(void) { return uv_hrtime() / 1000000; }
+static uint64_t now_ms(void)
+{
+	return uv_hrtime() / 1000000;
+}
 
 static struct link_pending **bucket_of(const struct link_requests *rq,
 				       uint64_t id)
@@ -22,7 +25,7 @@ static struct link_pending **bucket_of(const struct link_requests *rq,
 static void rehash(struct link_requests *rq, struct link_pending **bucket,
 		   size_t n)
 {
-	struct link_requests next = { .bucket = bucket, .buckets = n };
+	struct link_requests next = {.bucket = bucket, .buckets = n};
 	struct link_pending *p, **at;
 
 	for (size_t i = 0; i < rq->buckets; i++) {
@@ -63,8 +66,21 @@ static struct link_pending *pending_new(struct link_requests *rq)
 	return p;
 }
 
+/* Out of memory: remembers one caller who must be told so. */
+static struct link_pending *take_reserve(struct link_requests *rq)
+{
+	if (rq->reserve_used)
+		return NULL;
+	rq->reserve_used = true;
+	return &rq->reserve;
+}
+
 static void pending_free(struct link_requests *rq, struct link_pending *p)
 {
+	if (p == &rq->reserve) {
+		rq->reserve_used = false;
+		return;
+	}
 	if (rq->spares >= SPARES) {
 		free(p);
 		return;
@@ -108,7 +124,7 @@ static void add_failed(struct lr_link *link, struct link_pending *p,
 	lr_link_kick(link);
 }
 
-/* --- asking ---------------------------------------------------------------- */
+/* --- asking --- */
 
 static void arm(struct lr_link *link, uint64_t due)
 {
@@ -129,9 +145,10 @@ static enum lr_err send_request(struct lr_link *link, unsigned type,
 				const struct lr_bulk *bulk,
 				struct link_pending *p)
 {
-	struct lr_header h = { .bulk = (uint32_t)bulk->len,
-			       .meta = (uint16_t)meta_len,
-			       .type = (uint16_t)type, .req = p->id };
+	struct lr_header h = {.bulk = (uint32_t)bulk->len,
+			      .meta = (uint16_t)meta_len,
+			      .type = (uint16_t)type,
+			      .req = p->id};
 
 	if (meta_len > LR_META_MAX || bulk->len > lr_msg_bulk_max(type))
 		return LR_E_USAGE;
@@ -156,16 +173,18 @@ uint64_t lr_link_request(struct lr_link *link, unsigned type, const void *meta,
 			 size_t meta_len, const struct lr_bulk *bulk,
 			 unsigned deadline_ms, lr_reply_cb cb, void *arg)
 {
-	struct lr_bulk none = { 0 }, b = bulk ? *bulk : none;
+	struct lr_bulk none = {0}, b = bulk ? *bulk : none;
 	struct link_pending *p = pending_new(&link->rq);
 	enum lr_err err = LR_E_NO_MEMORY;
 	uint64_t id = 0;
 
 	if (p) {
-		*p = (struct link_pending){ .cb = cb, .arg = arg,
-					    .id = link->rq.next_id };
+		*p = (struct link_pending){
+			.cb = cb, .arg = arg, .id = link->rq.next_id};
 		p->due_ms = now_ms() + deadline_ms;
 		err = send_request(link, type, meta, meta_len, &b, p);
+	} else if ((p = take_reserve(&link->rq))) {
+		*p = (struct link_pending){.cb = cb, .arg = arg};
 	}
 	if (err == LR_E_OK) {
 		id = p->id;
@@ -173,7 +192,7 @@ uint64_t lr_link_request(struct lr_link *link, unsigned type, const void *meta,
 	} else if (p) {
 		p->id = 0;
 		add_failed(link, p, err);
-	} else { /* nothing is left to remember the caller in */
+	} else { /* the reserve is used up: the caller learns by close_cb */
 		lr_link_fail(link, err);
 	}
 	if ((err != LR_E_OK || !b.len) && b.release)
@@ -222,7 +241,7 @@ void lr_link_forget(struct lr_link *link, uint64_t handle)
 	pending_free(&link->rq, p);
 }
 
-/* --- answers ----------------------------------------------------------------- */
+/* --- answers --- */
 
 /* Our numbers are odd where we connected and even where we accepted, so a
  * late reply is never taken for a request of the peer's. */
@@ -256,7 +275,7 @@ void lr_link_reply(struct lr_link *link, const struct lr_frame *f)
 	done.cb(link, reply_error(f), f, done.arg);
 }
 
-/* --- giving up ---------------------------------------------------------------- */
+/* --- giving up --- */
 
 /* Runs the callbacks that failed until now; false: more were added. */
 bool lr_link_requests_report(struct lr_link *link)
@@ -332,14 +351,14 @@ void lr_link_requests_done(struct lr_link *link)
 	struct link_requests *rq = &link->rq;
 	struct link_pending *p;
 
+	while ((p = rq->failed)) { /* asked inside close_cb: nobody to tell */
+		rq->failed = p->next;
+		pending_free(rq, p);
+	}
 	while ((p = rq->spare)) {
 		rq->spare = p->next;
 		free(p);
 	}
-	while ((p = rq->failed)) { /* asked inside close_cb: nobody to tell */
-		rq->failed = p->next;
-		free(p);
-	}
 	free(rq->bucket);
-	*rq = (struct link_requests){ .failed_last = &link->rq.failed };
+	*rq = (struct link_requests){.failed_last = &link->rq.failed};
 }

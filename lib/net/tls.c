@@ -51,9 +51,8 @@ static bool set_algorithms(SSL_CTX *ctx)
 {
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) &&
 	       SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) &&
-	       SSL_CTX_set_ciphersuites(ctx,
-					"TLS_AES_128_GCM_SHA256:"
-					"TLS_CHACHA20_POLY1305_SHA256") &&
+	       SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:"
+					     "TLS_CHACHA20_POLY1305_SHA256") &&
 	       SSL_CTX_set1_groups_list(ctx, "X25519") &&
 	       SSL_CTX_set1_sigalgs_list(ctx, "ed25519") &&
 	       SSL_CTX_set_alpn_protos(ctx, alpn, ALPN_BYTES) == 0;
@@ -62,13 +61,14 @@ static bool set_algorithms(SSL_CTX *ctx)
 static bool set_up(SSL_CTX *ctx, const struct lr_identity *id)
 {
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION |
-				 SSL_OP_NO_RENEGOTIATION);
+					 SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
-			      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-			      SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER |
-				SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+				      SSL_MODE_AUTO_RETRY |
+				      SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_verify(
+		ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_cert_verify_callback(ctx, accept_any_cb, NULL);
 	SSL_CTX_set_alpn_select_cb(ctx, alpn_cb, NULL);
 	/* Ours are about 300 bytes. */

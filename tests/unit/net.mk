@@ -6,6 +6,7 @@ net_tests = \
 	tests/unit/test_link \
 	tests/unit/test_link_close \
 	tests/unit/test_link_hostile \
+	tests/unit/test_link_memory \
 	tests/unit/test_link_queue \
 	tests/unit/test_listener
 check_PROGRAMS += $(net_tests)
@@ -24,6 +25,11 @@ tests_unit_test_link_close_LDADD = $(net_libs)
 tests_unit_test_link_hostile_SOURCES = tests/unit/test_link_hostile.c \
 	$(net_kit)
 tests_unit_test_link_hostile_LDADD = $(net_libs)
+# Its allocations fail on demand.
+tests_unit_test_link_memory_SOURCES = tests/unit/test_link_memory.c $(net_kit)
+tests_unit_test_link_memory_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+tests_unit_test_link_memory_LDADD = $(net_libs)
 tests_unit_test_link_queue_SOURCES = tests/unit/test_link_queue.c $(net_kit)
 tests_unit_test_link_queue_LDADD = $(net_libs)
 tests_unit_test_listener_SOURCES = tests/unit/test_listener.c $(net_kit)

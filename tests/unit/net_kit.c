@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* --- sides ------------------------------------------------------------------ */
+/* --- sides --- */
 
 static void open_cb(struct lr_link *link, void *arg)
 {
@@ -28,7 +28,7 @@ static void frame_cb(struct lr_link *link, const struct lr_frame *f, void *arg)
 	assert_ptr_equal(link, side->link);
 	assert_int_equal(side->closed, 0);
 	side->frames++;
-	side->last = (struct lr_frame){ .h = f->h };
+	side->last = (struct lr_frame){.h = f->h};
 	if (side->on_frame)
 		side->on_frame(side, f);
 }
@@ -53,11 +53,14 @@ static void drain_cb(struct lr_link *link, void *arg)
 		side->on_drain(side);
 }
 
-const struct lr_link_ops kit_ops = { open_cb, frame_cb, close_cb, drain_cb };
+const struct lr_link_ops kit_ops = {open_cb, frame_cb, close_cb, drain_cb};
 
-/* --- the loop ----------------------------------------------------------------- */
+/* --- the loop --- */
 
-static void stop_cb(uv_timer_t *timer) { (void)timer; }
+static void stop_cb(uv_timer_t *timer)
+{
+	(void)timer;
+}
 
 void kit_turn(struct kit *k)
 {
@@ -155,7 +158,7 @@ int kit_raw(const struct kit *k)
 
 void kit_connect(struct kit *k, const struct lr_dev *expect)
 {
-	struct lr_link_options opt = { .peer = expect };
+	struct lr_link_options opt = {.peer = expect};
 	struct sockaddr_storage ss;
 
 	if (k->kind == KIT_TLS)
@@ -190,7 +193,7 @@ void kit_done(struct kit *k)
 	assert_int_not_equal(access(k->path, F_OK), 0);
 }
 
-/* --- bytes ---------------------------------------------------------------------- */
+/* --- bytes --- */
 
 static uint32_t step(uint32_t *x)
 {
@@ -234,7 +237,10 @@ void kit_bulk_make(struct kit_bulk *b, size_t len, uint32_t seed)
 	assert_non_null(b->bytes);
 	kit_fill(b->bytes, len, seed);
 	b->released = 0;
-	b->bulk = (struct lr_bulk){ b->bytes, len, released_cb, b };
+	b->bulk = (struct lr_bulk){b->bytes, len, released_cb, b};
 }
 
-void kit_bulk_done(struct kit_bulk *b) { assert_int_equal(b->released, 1); }
+void kit_bulk_done(struct kit_bulk *b)
+{
+	assert_int_equal(b->released, 1);
+}

@@ -53,14 +53,14 @@ void kit_addr(const struct kit *k, struct sockaddr_storage *ret);
 int kit_raw(const struct kit *k);
 
 /* Runs the loop until `cond` holds; fails the test after 10 s. */
-#define KIT_UNTIL(k, cond)                                                     \
-	do {                                                                   \
-		uint64_t kit_end = uv_hrtime() + 10000000000u;                 \
-		while (!(cond)) {                                              \
-			if (uv_hrtime() > kit_end)                             \
-				fail_msg("not within 10 s: %s", #cond);        \
-			kit_turn(k);                                           \
-		}                                                              \
+#define KIT_UNTIL(k, cond)                                              \
+	do {                                                            \
+		uint64_t kit_end = uv_hrtime() + 10000000000u;          \
+		while (!(cond)) {                                       \
+			if (uv_hrtime() > kit_end)                      \
+				fail_msg("not within 10 s: %s", #cond); \
+			kit_turn(k);                                    \
+		}                                                       \
 	} while (0)
 void kit_turn(struct kit *k); /* one turn, 20 ms at most */
 

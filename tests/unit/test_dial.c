@@ -32,10 +32,10 @@ static void dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
 static struct lr_dial *dial(const char *addrs, const struct lr_dev *peer,
 			    unsigned ms, struct dialled *d)
 {
-	struct lr_link_options opt = { .peer = peer, .connect_ms = ms };
+	struct lr_link_options opt = {.peer = peer, .connect_ms = ms};
 	struct lr_dial *dial;
 
-	*d = (struct dialled){ 0 };
+	*d = (struct dialled){0};
 	if (kit.kind == KIT_TLS)
 		opt.tls = kit.tls[1];
 	dial = lr_dial_start(&kit.loop, addrs, &opt, &kit_ops, &kit.client,
@@ -48,7 +48,7 @@ static struct lr_dial *dial(const char *addrs, const struct lr_dev *peer,
 /* A port on loopback that accepts and stays silent; *fd keeps it. */
 static unsigned silent_port(int *fd)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_in in = {.sin_family = AF_INET};
 	socklen_t len = sizeof in;
 
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -124,10 +124,10 @@ static void test_none(void **state)
 		const char *list;
 		enum lr_err why;
 	} t[] = {
-		{ "", LR_E_USAGE },
-		{ " , ,", LR_E_USAGE },
-		{ "nonsense,127.0.0.1,[::1]", LR_E_USAGE },
-		{ "no-such-host.invalid:80", LR_E_UNREACHABLE },
+		{"", LR_E_USAGE},
+		{" , ,", LR_E_USAGE},
+		{"nonsense,127.0.0.1,[::1]", LR_E_USAGE},
+		{"no-such-host.invalid:80", LR_E_UNREACHABLE},
 	};
 	struct dialled d;
 	char list[64];
@@ -235,8 +235,8 @@ static void close_at_once_cb(struct lr_link *link, enum lr_err why, void *arg)
 
 static void test_close_in_callback(void **state)
 {
-	struct lr_link_options opt = { 0 };
-	struct dialled d = { 0 };
+	struct lr_link_options opt = {0};
+	struct dialled d = {0};
 
 	(void)state;
 	kit_listen(&kit, KIT_TLS);

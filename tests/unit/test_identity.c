@@ -98,7 +98,7 @@ static void test_made_then_found(void **state)
  * what to do. */
 static void test_open_to_others(void **state)
 {
-	static const unsigned modes[] = { 0640, 0604, 0660, 0644 };
+	static const unsigned modes[] = {0640, 0604, 0660, 0644};
 	struct lr_identity *id;
 
 	(void)state;
@@ -117,8 +117,10 @@ static void test_open_to_others(void **state)
 static void test_no_key(void **state)
 {
 	static const char *const bad[] = {
-		"", "garbage",
-		"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+		"",
+		"garbage",
+		"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE "
+		"KEY-----\n",
 		"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
 		"MIGbMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAgx\n"
 		"-----END ENCRYPTED PRIVATE KEY-----\n",

@@ -8,12 +8,24 @@
 
 static struct kit kit;
 
-#define EACH_KIND(name)                                                        \
-	static void name##_unix(void **s) { (void)s; name(KIT_UNIX); }         \
-	static void name##_clear(void **s) { (void)s; name(KIT_CLEAR); }       \
-	static void name##_tls(void **s) { (void)s; name(KIT_TLS); }
-#define EACH_KIND_TEST(name)                                                   \
-	cmocka_unit_test(name##_unix), cmocka_unit_test(name##_clear),         \
+#define EACH_KIND(name)                    \
+	static void name##_unix(void **s)  \
+	{                                  \
+		(void)s;                   \
+		name(KIT_UNIX);            \
+	}                                  \
+	static void name##_clear(void **s) \
+	{                                  \
+		(void)s;                   \
+		name(KIT_CLEAR);           \
+	}                                  \
+	static void name##_tls(void **s)   \
+	{                                  \
+		(void)s;                   \
+		name(KIT_TLS);             \
+	}
+#define EACH_KIND_TEST(name)                                           \
+	cmocka_unit_test(name##_unix), cmocka_unit_test(name##_clear), \
 		cmocka_unit_test(name##_tls)
 
 /* What one reply callback saw. */
@@ -43,7 +55,7 @@ static void answer_cb(struct lr_link *link, enum lr_err err,
 /* Answers a PUT with its bulk, as GET_R. */
 static void echo(struct kit_side *side, const struct lr_frame *f)
 {
-	struct lr_bulk bulk = { .p = f->bulk, .len = f->h.bulk };
+	struct lr_bulk bulk = {.p = f->bulk, .len = f->h.bulk};
 
 	if (f->h.type == LR_M_PUT)
 		assert_int_equal(lr_link_send(side->link, LR_M_GET_R, f->h.req,
@@ -55,7 +67,7 @@ static void echo(struct kit_side *side, const struct lr_frame *f)
  * ends know each other's key or user. */
 static void round_trip(enum kit_kind kind)
 {
-	struct answer a = { .len = 2048, .seed = 7 };
+	struct answer a = {.len = 2048, .seed = 7};
 	struct kit_bulk b;
 
 	kit_pair(&kit, kind);
@@ -97,8 +109,8 @@ EACH_KIND(round_trip)
 /* Frames of exactly the largest size pass, one byte more is not even sent. */
 static void limits(enum kit_kind kind)
 {
-	struct answer a = { .len = LR_BULK_MAX, .seed = 9 }, late = { 0 };
-	uint8_t meta[LR_META_MAX + 1] = { 0 };
+	struct answer a = {.len = LR_BULK_MAX, .seed = 9}, late = {0};
+	uint8_t meta[LR_META_MAX + 1] = {0};
 	struct kit_bulk b;
 
 	kit_pair(&kit, kind);
@@ -133,7 +145,7 @@ static void limits(enum kit_kind kind)
 }
 EACH_KIND(limits)
 
-/* --- many frames ----------------------------------------------------------- */
+/* --- many frames --- */
 
 #define MANY 600u
 
@@ -146,8 +158,9 @@ struct stream {
 /* Mostly small, some around the borders of buffers and records, some large. */
 static size_t size_of(uint32_t seed, unsigned i)
 {
-	static const size_t edge[] = { 0, 1, 2047, 16383, 16384, 16385, 32768,
-				       32769, 65535, 65536, LR_BULK_MAX };
+	static const size_t edge[] = {0,     1,	    2047,	16383,
+				      16384, 16385, 32768,	32769,
+				      65535, 65536, LR_BULK_MAX};
 	uint32_t x = (seed + i) * 2654435761u;
 
 	if (x >> 28 == 0)
@@ -194,8 +207,8 @@ static void many(enum kit_kind kind)
 {
 	static struct both a, b;
 
-	a = (struct both){ .out.seed = 1000, .in = &b.out };
-	b = (struct both){ .out.seed = 77000, .in = &a.out };
+	a = (struct both){.out.seed = 1000, .in = &b.out};
+	b = (struct both){.out.seed = 77000, .in = &a.out};
 	kit_pair(&kit, kind);
 	kit.client.arg = &a;
 	kit.server.arg = &b;
@@ -218,7 +231,7 @@ EACH_KIND(many)
 /* What is sent before the link is open waits for it. */
 static void early(enum kit_kind kind)
 {
-	struct answer a = { .len = 100, .seed = 3 };
+	struct answer a = {.len = 100, .seed = 3};
 	struct kit_bulk b;
 
 	kit_listen(&kit, kind);
@@ -234,7 +247,7 @@ static void early(enum kit_kind kind)
 }
 EACH_KIND(early)
 
-/* --- requests --------------------------------------------------------------- */
+/* --- requests --- */
 
 /* Each of many requests at once gets its own reply. */
 static void test_each_its_reply(void **state)
@@ -248,7 +261,7 @@ static void test_each_its_reply(void **state)
 	memset(a, 0, sizeof a);
 	for (unsigned i = 0; i < 500; i++) {
 		uint8_t bytes[600];
-		struct lr_bulk copied = { .p = bytes, .len = i };
+		struct lr_bulk copied = {.p = bytes, .len = i};
 
 		a[i].len = a[i].seed = i;
 		kit_fill(bytes, i, i);
@@ -275,8 +288,8 @@ static void refuse(struct kit_side *side, const struct lr_frame *f)
 /* An ERROR reply comes as its error, with the frame. */
 static void test_error_reply(void **state)
 {
-	struct answer a = { 0 };
-	struct lr_msg_ping ping = { .token = 1 };
+	struct answer a = {0};
+	struct lr_msg_ping ping = {.token = 1};
 
 	(void)state;
 	kit_pair(&kit, KIT_CLEAR);
@@ -293,7 +306,7 @@ static void test_error_reply(void **state)
  * reply that comes later is dropped and the link stays. */
 static void test_deadline(void **state)
 {
-	struct answer a = { 0 }, b = { 0 };
+	struct answer a = {0}, b = {0};
 	uint64_t begin = uv_hrtime();
 
 	(void)state;
@@ -322,7 +335,7 @@ static void test_deadline(void **state)
  * never sent. */
 static void test_forget(void **state)
 {
-	struct answer a = { 0 }, b = { 0 };
+	struct answer a = {0}, b = {0};
 	struct kit_bulk bulk;
 	uint64_t handle;
 
@@ -330,8 +343,8 @@ static void test_forget(void **state)
 	kit_pair(&kit, KIT_CLEAR);
 	kit.server.on_frame = echo;
 	kit_bulk_make(&bulk, 10, 1);
-	handle = lr_link_request(kit.client.link, LR_M_PUT, NULL, 0,
-				 &bulk.bulk, 5000, answer_cb, &a);
+	handle = lr_link_request(kit.client.link, LR_M_PUT, NULL, 0, &bulk.bulk,
+				 5000, answer_cb, &a);
 	lr_link_forget(kit.client.link, handle);
 	lr_link_forget(kit.client.link, handle);
 	lr_link_forget(kit.client.link, 0);
@@ -347,7 +360,7 @@ static void test_forget(void **state)
 /* Both ends ask each other at once: nobody takes a request for a reply. */
 static void test_both_ask(void **state)
 {
-	struct answer a = { 0 }, b = { 0 };
+	struct answer a = {0}, b = {0};
 
 	(void)state;
 	kit_pair(&kit, KIT_TLS);

@@ -54,7 +54,7 @@ static void close_on_frame(struct kit_side *side, const struct lr_frame *f)
  * inside lr_link_close, and the first reason is reported. */
 static void test_outstanding(void **state)
 {
-	struct answer a[100] = { 0 };
+	struct answer a[100] = {0};
 
 	(void)state;
 	kit_pair(&kit, KIT_TLS);
@@ -78,7 +78,7 @@ static void test_outstanding(void **state)
  * made inside such an answer; what is sent then is released. */
 static void test_ask_while_closing(void **state)
 {
-	struct answer a = { .again = true }, b = { .again = true };
+	struct answer a = {.again = true}, b = {.again = true};
 	struct kit_bulk bulk;
 
 	(void)state;
@@ -143,7 +143,7 @@ static void answer_ping(struct kit_side *side, const struct lr_frame *f)
 
 static void test_close_in_reply(void **state)
 {
-	struct answer a = { .close = true }, b = { 0 };
+	struct answer a = {.close = true}, b = {0};
 
 	(void)state;
 	kit_pair(&kit, KIT_TLS);
@@ -160,7 +160,7 @@ static void test_close_in_reply(void **state)
 
 static void test_close_in_timeout(void **state)
 {
-	struct answer a = { .close = true }, b = { 0 };
+	struct answer a = {.close = true}, b = {0};
 
 	(void)state;
 	kit_pair(&kit, KIT_CLEAR);
@@ -188,7 +188,7 @@ static void closing_release(void *owner)
 static void test_close_in_release(void **state)
 {
 	static uint8_t bytes[100000];
-	struct lr_bulk bulk = { bytes, sizeof bytes, closing_release, NULL };
+	struct lr_bulk bulk = {bytes, sizeof bytes, closing_release, NULL};
 
 	(void)state;
 	for (enum kit_kind kind = KIT_UNIX; kind <= KIT_TLS; kind++) {
@@ -236,7 +236,7 @@ static void test_close_in_order(void **state)
 static void test_close_in_order_stuck(void **state)
 {
 	static struct kit_bulk b[40];
-	struct answer a = { 0 };
+	struct answer a = {0};
 	uint64_t begin;
 
 	(void)state;
@@ -282,20 +282,20 @@ static void test_close_while_connecting(void **state)
 /* Nobody listens: REFUSED, from the loop; requests made meanwhile end. */
 static void test_refused(void **state)
 {
-	struct answer a = { 0 };
+	struct answer a = {0};
 
 	(void)state;
 	for (enum kit_kind kind = KIT_UNIX; kind <= KIT_TLS; kind++) {
 		struct sockaddr_storage ss;
 
-		a = (struct answer){ 0 };
+		a = (struct answer){0};
 		kit_listen(&kit, kind);
 		kit_addr(&kit, &ss);
 		lr_listener_close(kit.listener);
 		kit.listener = NULL;
-		kit.client.link = lr_link_connect(&kit.loop,
-						  (struct sockaddr *)&ss, NULL,
-						  &kit_ops, &kit.client);
+		kit.client.link =
+			lr_link_connect(&kit.loop, (struct sockaddr *)&ss, NULL,
+					&kit_ops, &kit.client);
 		ask(kit.client.link, &a);
 		assert_int_equal(kit.client.closed, 0);
 		KIT_UNTIL(&kit, kit.client.closed);
@@ -308,7 +308,7 @@ static void test_refused(void **state)
 /* A server that accepts and says nothing: TIMEOUT at connect_ms. */
 static void test_silent(void **state)
 {
-	struct lr_link_options opt = { .connect_ms = 50 };
+	struct lr_link_options opt = {.connect_ms = 50};
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof ss;
 	int fd = socket(AF_INET, SOCK_STREAM, 0);

@@ -10,13 +10,15 @@
 
 static struct kit kit;
 
-/* --- in clear ----------------------------------------------------------------- */
+/* --- in clear --- */
 
 static void put_header(int fd, unsigned type, uint32_t bulk, unsigned meta)
 {
 	uint8_t b[LR_HEADER_BYTES];
-	struct lr_header h = { .type = (uint16_t)type, .bulk = bulk,
-			       .meta = (uint16_t)meta, .req = 1 };
+	struct lr_header h = {.type = (uint16_t)type,
+			      .bulk = bulk,
+			      .meta = (uint16_t)meta,
+			      .req = 1};
 
 	lr_enc_header(b, &h);
 	assert_int_equal(send(fd, b, sizeof b, MSG_NOSIGNAL), sizeof b);
@@ -111,7 +113,7 @@ static void check_torn(struct kit_side *side, const struct lr_frame *f)
 
 static void torn_frame(uint8_t *b)
 {
-	struct lr_header h = { .type = LR_M_PUT, .meta = 5, .bulk = 20 };
+	struct lr_header h = {.type = LR_M_PUT, .meta = 5, .bulk = 20};
 
 	lr_enc_header(b, &h);
 	memcpy(b + LR_HEADER_BYTES, "01234", 5);
@@ -161,8 +163,8 @@ static void test_cut(void **state)
 static void test_reset(void **state)
 {
 	static uint8_t bytes[100000];
-	struct linger hard = { .l_onoff = 1 };
-	struct lr_bulk bulk = { .p = bytes, .len = sizeof bytes };
+	struct linger hard = {.l_onoff = 1};
+	struct lr_bulk bulk = {.p = bytes, .len = sizeof bytes};
 	int fd = raw_pair(KIT_CLEAR);
 
 	(void)state;
@@ -176,7 +178,8 @@ static void test_reset(void **state)
 	kit_done(&kit);
 }
 
-/* --- TLS ------------------------------------------------------------------------ */
+/* --- TLS
+ * ------------------------------------------------------------------------ */
 
 struct stranger {
 	uv_thread_t thread;
@@ -267,11 +270,11 @@ static bool let_in(struct stranger s)
 static void test_strangers(void **state)
 {
 	(void)state;
-	assert_true(let_in((struct stranger){ .fd = -1 }));
-	assert_false(let_in((struct stranger){ .tls12 = true }));
-	assert_false(let_in((struct stranger){ .no_cert = true }));
-	assert_false(let_in((struct stranger){ .no_alpn = true }));
-	assert_false(let_in((struct stranger){ .other_key = true }));
+	assert_true(let_in((struct stranger){.fd = -1}));
+	assert_false(let_in((struct stranger){.tls12 = true}));
+	assert_false(let_in((struct stranger){.no_cert = true}));
+	assert_false(let_in((struct stranger){.no_alpn = true}));
+	assert_false(let_in((struct stranger){.other_key = true}));
 }
 
 /* The pinned key is the only one accepted. */
@@ -297,8 +300,8 @@ static void test_pinned(void **state)
 /* Garbage, nothing, or a cut instead of a handshake: never accepted. */
 static void test_no_handshake(void **state)
 {
-	static const char *const said[] = { "GET / HTTP/1.0\r\n\r\n", "",
-					    "\x16\x03\x01\x02" };
+	static const char *const said[] = {"GET / HTTP/1.0\r\n\r\n", "",
+					   "\x16\x03\x01\x02"};
 	uint8_t buf[1000];
 	int fd;
 
@@ -322,7 +325,7 @@ static void test_no_handshake(void **state)
 /* A server that speaks no TLS: PROTOCOL. */
 static void test_no_tls_there(void **state)
 {
-	struct lr_link_options opt = { 0 };
+	struct lr_link_options opt = {0};
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof ss;
 	int fd = socket(AF_INET, SOCK_STREAM, 0), in;

@@ -24,7 +24,7 @@ static void released_cb(void *owner)
 
 static void send_bulk(struct lr_link *link)
 {
-	struct lr_bulk bulk = { bytes, BULK, released_cb, NULL };
+	struct lr_bulk bulk = {bytes, BULK, released_cb, NULL};
 
 	held++;
 	lr_link_send(link, LR_M_PUT, 0, NULL, 0, &bulk);
@@ -182,13 +182,13 @@ static void test_pause_in_frame(void **state)
 	}
 }
 
-/* --- lateness ------------------------------------------------------------------- */
+/* --- lateness --- */
 
 #define STALE_MS 200
 
 static void sleep_ms(long ms)
 {
-	struct timespec ts = { .tv_nsec = ms * 1000000 };
+	struct timespec ts = {.tv_nsec = ms * 1000000};
 
 	nanosleep(&ts, NULL);
 }
@@ -196,7 +196,7 @@ static void sleep_ms(long ms)
 static void ping_raw(int fd)
 {
 	uint8_t b[LR_HEADER_BYTES];
-	struct lr_header h = { .type = LR_M_PING };
+	struct lr_header h = {.type = LR_M_PING};
 
 	lr_enc_header(b, &h);
 	assert_int_equal(send(fd, b, sizeof b, MSG_NOSIGNAL), sizeof b);
@@ -278,7 +278,7 @@ static void dawdle(struct kit_side *side, const struct lr_frame *f)
 static void test_late_in_buffer(void **state)
 {
 	uint8_t b[2 * LR_HEADER_BYTES];
-	struct lr_header h = { .type = LR_M_PING };
+	struct lr_header h = {.type = LR_M_PING};
 	int fd;
 
 	(void)state;

@@ -24,7 +24,7 @@ static void close_cb(struct lr_link *link, void *arg)
 
 static bool is_shut(int fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 	char c;
 
 	return poll(&p, 1, 0) == 1 && recv(fd, &c, 1, 0) <= 0;
@@ -64,7 +64,7 @@ static void test_limit_each(void **state)
 /* The total is limited too, and a handshake that does not come times out. */
 static void test_limit_total(void **state)
 {
-	struct lr_accept_limits limits = { 3, 100, 60 };
+	struct lr_accept_limits limits = {3, 100, 60};
 	unsigned accepted = 0;
 	int fd[5];
 
@@ -113,15 +113,14 @@ static void test_dual_stack(void **state)
 
 	(void)state;
 	kit_listen(&kit, KIT_CLEAR);
-	assert_int_equal(lr_listen(&kit.loop, "[::]:0", 0, NULL, NULL,
-				   close_cb, &accepted, &l, why, sizeof why),
+	assert_int_equal(lr_listen(&kit.loop, "[::]:0", 0, NULL, NULL, close_cb,
+				   &accepted, &l, why, sizeof why),
 			 LR_E_OK);
 	lr_listener_close(kit.listener);
 	kit.listener = l;
 	kit_connect(&kit, NULL);
 	KIT_UNTIL(&kit, accepted == 1);
-	snprintf(where, sizeof where, "[::]:%u",
-		 (unsigned)lr_listener_port(l));
+	snprintf(where, sizeof where, "[::]:%u", (unsigned)lr_listener_port(l));
 	assert_int_equal(lr_listen(&kit.loop, where, 0, NULL, NULL, close_cb,
 				   &accepted, &second, why, sizeof why),
 			 LR_E_BUSY);
@@ -133,8 +132,8 @@ static void test_dual_stack(void **state)
 /* What is no address is refused with a sentence. */
 static void test_bad_where(void **state)
 {
-	static const char *const bad[] = { "", "7450", ":7450", "[::]", "a:b",
-					   "127.0.0.1:70000x" };
+	static const char *const bad[] = {"",	  "7450", ":7450",
+					  "[::]", "a:b",  "127.0.0.1:70000x"};
 	struct lr_listener *l;
 	char why[256];
 
@@ -143,8 +142,7 @@ static void test_bad_where(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		why[0] = '\0';
 		assert_int_equal(lr_listen(&kit.loop, bad[i], 0, NULL, NULL,
-					   close_cb, NULL, &l, why,
-					   sizeof why),
+					   close_cb, NULL, &l, why, sizeof why),
 				 LR_E_USAGE);
 		assert_non_null(strstr(why, "cannot listen on"));
 	}
@@ -161,7 +159,7 @@ static void test_bad_where(void **state)
  * asked for, whatever the umask, and goes with its listener. */
 static void test_stale_socket(void **state)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	unsigned accepted = 0;
 	struct stat st;
 	mode_t old;

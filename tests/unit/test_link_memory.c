@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Nth allocation of a link's life fails, for every N: each request and each
+ * close is told once, every bulk is released once, nothing leaks. */
+#include "tests/unit/net_kit.h"
+
+#include <stdlib.h>
+
+static unsigned countdown; /* 0: nothing fails */
+static bool hit;
+
+static bool fails(void)
+{
+	if (!countdown || --countdown)
+		return false;
+	hit = true;
+	return true;
+}
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+	return fails() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return fails() ? NULL : __real_realloc(p, n);
+}
+
+struct asked {
+	unsigned calls;
+	struct kit_bulk bulk;
+};
+
+static struct kit kit;
+static struct asked asked[3];
+
+static void answer_cb(struct lr_link *link, enum lr_err err,
+		      const struct lr_frame *f, void *arg)
+{
+	struct asked *a = arg;
+
+	(void)link;
+	assert_true(f || err != LR_E_OK);
+	a->calls++;
+}
+
+static void echo(struct kit_side *side, const struct lr_frame *f)
+{
+	struct lr_bulk copy = {.p = f->bulk, .len = f->h.bulk};
+
+	/* What cannot be answered must not be left hanging. */
+	if (lr_link_send(side->link, LR_M_GET_R, f->h.req, NULL, 0, &copy))
+		lr_link_close(side->link, LR_E_NO_MEMORY);
+}
+
+static void ask(struct asked *a)
+{
+	a->calls = 0;
+	if (kit.client.link)
+		lr_link_request(kit.client.link, LR_M_PUT, "12345678", 8,
+				&a->bulk.bulk, 3000, answer_cb, a);
+}
+
+static bool all_told(void)
+{
+	for (int i = 0; i < 3; i++)
+		if (asked[i].calls != 1)
+			return false;
+	return true;
+}
+
+/* One whole life; false when the link could not even be made. */
+static bool live(enum kit_kind kind, unsigned n)
+{
+	static const size_t sizes[3] = {100, 3000, 200000};
+	struct lr_link_options opt = {0};
+	struct sockaddr_storage ss;
+	bool made;
+
+	for (int i = 0; i < 3; i++)
+		kit_bulk_make(&asked[i].bulk, sizes[i], 1);
+	kit_listen(&kit, kind);
+	kit.server.on_frame = echo;
+	opt.tls = kind == KIT_TLS ? kit.tls[1] : NULL;
+	kit_addr(&kit, &ss);
+	countdown = n;
+	kit.client.link = lr_link_connect(&kit.loop, (struct sockaddr *)&ss,
+					  &opt, &kit_ops, &kit.client);
+	made = kit.client.link != NULL;
+	for (int i = 0; made && i < 3; i++)
+		ask(&asked[i]);
+	if (made)
+		KIT_UNTIL(&kit, all_told());
+	countdown = 0;
+	kit_done(&kit);
+	for (int i = 0; i < 3; i++) {
+		if (made)
+			kit_bulk_done(&asked[i].bulk);
+		else
+			free(asked[i].bulk.bytes);
+	}
+	assert_int_equal(kit.client.closed, made);
+	return made;
+}
+
+static void all_failures(enum kit_kind kind)
+{
+	unsigned n = 0;
+
+	do {
+		hit = false;
+		live(kind, ++n);
+		assert_true(n < 1000);
+	} while (hit);
+	assert_true(n > 10); /* it did look */
+}
+
+static void test_clear(void **state)
+{
+	(void)state;
+	all_failures(KIT_CLEAR);
+}
+
+static void test_tls(void **state)
+{
+	(void)state;
+	all_failures(KIT_TLS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_clear),
+		cmocka_unit_test(test_tls),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
