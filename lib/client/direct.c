@@ -276,6 +276,7 @@ static struct lr_direct *make(const struct lr_attach_options *o)
 	d->self = o->self;
 	snprintf(d->name, sizeof d->name, "%s", o->name);
 	snprintf(d->pool_name, sizeof d->pool_name, "%s", o->pool_name);
+	d->pool = o->pool;
 	lr_random(&d->rng, sizeof d->rng);
 	uv_timer_init(d->loop, &d->timer);
 	d->timer.data = d;
