@@ -306,10 +306,25 @@ static void ask_leave(struct donor *d, uint64_t now)
 		   d);
 }
 
+/* Nobody can move what is here: it goes with us. */
+static void give_up(struct donor *d)
+{
+	uint32_t sole = d->shard.stats.sole;
+
+	if (sole)
+		lr_warn("leaving now: %u slots were here alone and are lost",
+			sole);
+	stop(d);
+}
+
 static void leave_tick(struct donor *d, uint64_t now)
 {
 	uint32_t sole = d->shard.stats.sole;
 
+	if (!lr_attach_link(d->control)) {
+		give_up(d);
+		return;
+	}
 	ask_leave(d, now);
 	if (now < d->leave_ms + d->b.cfg->leave_wait_s * 1000u)
 		return;
@@ -329,7 +344,6 @@ static void leave_tick(struct donor *d, uint64_t now)
 static void stop_cb(struct lr_base *b)
 {
 	struct donor *d = (struct donor *)b; /* its first field */
-	uint32_t sole = d->shard.stats.sole;
 
 	if (d->stopped)
 		return;
@@ -340,10 +354,7 @@ static void stop_cb(struct lr_base *b)
 		lr_info("leaving: moving what is here to other donors");
 		return;
 	}
-	if (sole)
-		lr_warn("leaving now: %u slots were here alone and are lost",
-			sole);
-	stop(d);
+	give_up(d);
 }
 
 /* --- the local socket ----------------------------------------------------- */

@@ -26,6 +26,7 @@
 #define RETRY_MAX_MS 2000
 #define ENROL_MS 2000
 #define REFUSED_MS 60000
+#define HELLO_AGAIN_MS 100
 #define REPLY_MS 5000
 
 struct candidate {
@@ -200,7 +201,7 @@ static void welcomed(struct lr_attach *a, const struct lr_msg_welcome *w)
 					sizeof a->code);
 		enrol(a);
 	} else {
-		again_in(a, ENROL_MS); /* another link asks for us */
+		again_in(a, HELLO_AGAIN_MS); /* another link asks for us */
 	}
 }
 
