@@ -29,8 +29,8 @@ lib_client_liblrclient_la_SOURCES = \
 	lib/client/relay.h \
 	lib/client/stream.c \
 	lib/client/submit.c
-lib_client_liblrclient_la_LIBADD = lib/net/liblrnet.la lib/wire/liblrwire.la \
-	lib/core/liblrcore.la $(UV_LIBS) $(OPENSSL_LIBS) $(XXHASH_LIBS) $(LIBCONFIG_LIBS) -lm
+lib_client_liblrclient_la_LIBADD = lib/net/liblrnet.la $(UV_LIBS) \
+	$(OPENSSL_LIBS) $(XXHASH_LIBS) $(LIBCONFIG_LIBS) -lm
 
 lib_LTLIBRARIES += lib/client/liblanram.la
 lib_client_liblanram_la_SOURCES =
