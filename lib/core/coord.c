@@ -8,9 +8,9 @@
 #include <string.h>
 
 #define FLAP_WINDOW_MS 600000u
-#define FULL_REST_MS 30000u /* dropping what it synced in vain frees some */
+#define FULL_REST_MS   30000u /* dropping what it synced in vain frees some */
 
-/* --- a life ------------------------------------------------------------- */
+/* --- a life --- */
 
 static bool restore_member(struct lr_coord *c, const struct lr_member *m,
 			   uint64_t now_ms)
@@ -28,7 +28,7 @@ static bool restore_gone(struct lr_coord *c, const struct lr_cfg *cfg,
 			 uint64_t now_ms)
 {
 	for (unsigned i = 0; i < cfg->n; i++) {
-		struct lr_member m = { .inc = cfg->mem[i] };
+		struct lr_member m = {.inc = cfg->mem[i]};
 		struct coord_row *r = coord_row(c, cfg->mem[i]);
 
 		if (r)
@@ -92,8 +92,8 @@ struct lr_coord *lr_coord_new(const struct lr_coord_params *p,
 		c->slots[c->dirty[i]].flags = 0;
 	c->n_dirty = 0;
 	for (size_t i = 0; i < c->n_rows; i++)
-		c->n_awaited += c->rows[i]->state == ROW_AWAITED &&
-				c->rows[i]->refs;
+		c->n_awaited +=
+			c->rows[i]->state == ROW_AWAITED && c->rows[i]->refs;
 	lr_suspect_init(&c->suspect, &p->suspect, now_ms);
 	return c;
 }
@@ -120,7 +120,7 @@ const struct lr_view *lr_coord_view(const struct lr_coord *c)
 	return c->show_next ? &c->next : &c->view;
 }
 
-/* --- what donors hold ---------------------------------------------------- */
+/* --- what donors hold --- */
 
 static void mark_synced(struct lr_coord *c, unsigned slot, unsigned bit)
 {
@@ -145,8 +145,10 @@ static void take_newer(struct lr_coord *c, struct coord_row *r,
 	struct coord_slot *sl = &c->slots[a->slot];
 
 	coord_slot_again(c, a->slot);
-	if (!(sl->flags & SLOT_BUSY) && lr_cfg_valid(&a->inst) &&
-	    coord_cfg_adopt(c, a->slot, &a->inst, now_ms))
+	if (sl->flags & SLOT_BUSY)
+		sl->flags |= SLOT_STALE; /* the change leaves it alone */
+	else if (lr_cfg_valid(&a->inst) &&
+		 coord_cfg_adopt(c, a->slot, &a->inst, now_ms))
 		return;
 	(void)coord_foreign_add(c, a->slot, r->d.member.inc);
 }
@@ -243,7 +245,7 @@ void lr_coord_sync_full(struct lr_coord *c, uint64_t inc,
 	c->replan = c->scan = true;
 }
 
-/* --- hello ----------------------------------------------------------------- */
+/* --- hello --- */
 
 /* The device speaks as another incarnation: the old one's RAM is gone. */
 static bool replace_others(struct lr_coord *c, struct coord_row *r,
@@ -372,7 +374,7 @@ enum lr_err lr_coord_hello(struct lr_coord *c, const struct lr_coord_donor *d,
 	return LR_E_OK;
 }
 
-/* --- beats ----------------------------------------------------------------- */
+/* --- beats --- */
 
 static bool differs(uint64_t a, uint64_t b)
 {
@@ -408,8 +410,8 @@ static void check_sealed(struct lr_coord *c, struct coord_row *r,
 	if (c->phase != COORD_IDLE || r->installs_due || c->force ||
 	    !r->linked || (!b->sealed && b->max_prom <= c->view.epoch))
 		return;
-	if (now_ms < r->slots_get_ms + (news ? COORD_RETRY_MS :
-					       COORD_RECHECK_MS))
+	if (now_ms <
+	    r->slots_get_ms + (news ? COORD_RETRY_MS : COORD_RECHECK_MS))
 		return;
 	if (!coord_act_simple(c, LR_DO_SLOTS_GET, r->d.member.inc))
 		return;
@@ -431,7 +433,7 @@ void lr_coord_beat(struct lr_coord *c, uint64_t inc, const struct lr_beat *b,
 	check_sealed(c, r, b, now_ms);
 }
 
-/* --- links ----------------------------------------------------------------- */
+/* --- links --- */
 
 void lr_coord_link_lost(struct lr_coord *c, uint64_t inc, uint64_t now_ms)
 {
@@ -470,93 +472,6 @@ void lr_coord_accused(struct lr_coord *c, uint64_t inc, uint64_t now_ms)
 
 	if (r && r->state == ROW_UP)
 		lr_watch_accused(&r->watch, now_ms);
-}
-
-/* --- leaving --------------------------------------------------------------- */
-
-void lr_coord_leave(struct lr_coord *c, uint64_t inc, uint64_t now_ms)
-{
-	struct coord_row *r = coord_row(c, inc);
-
-	(void)now_ms;
-	if (!r || r->state != ROW_UP)
-		return;
-	r->may_leave = r->may_leave && r->leaving;
-	r->leaving = true;
-	c->replan = c->scan = true;
-}
-
-void lr_coord_gone(struct lr_coord *c, uint64_t inc, uint64_t now_ms)
-{
-	struct coord_row *r = coord_row(c, inc);
-
-	if (r && r->state == ROW_UP)
-		coord_evict(c, r, COORD_LEFT, now_ms);
-}
-
-/* Is there room for what only moves if someone else takes it? */
-static bool room_without(const struct lr_coord *c, const struct lr_dev *dev)
-{
-	struct coord_device *v = NULL;
-	uint64_t room = 0, need = 0;
-	unsigned others = 0;
-
-	for (size_t i = 0; i < c->n_rows; i++) {
-		const struct coord_row *r = c->rows[i];
-
-		if (lr_dev_eq(&r->d.member.dev, dev)) {
-			v = r->device;
-			continue;
-		}
-		if (r->state != ROW_UP || r->leaving || coord_draining(r))
-			continue;
-		others++;
-		if (!r->full && r->d.lent > r->d.used)
-			room += r->d.lent - r->d.used;
-	}
-	for (unsigned s = 0; v && s < c->p.nslots; s++)
-		if (lr_cfg_index(&c->view.cfg[s], v->cur) >= 0 &&
-		    others >= c->view.cfg[s].n)
-			need += c->slots[s].bytes;
-	return others && need <= room;
-}
-
-enum lr_err lr_coord_drain(struct lr_coord *c, const struct lr_dev *dev,
-			   bool undo, uint64_t now_ms)
-{
-	struct coord_device *v = coord_device(c, dev, false);
-
-	(void)now_ms;
-	if (!v)
-		return LR_E_ABSENT;
-	if (!undo && !v->draining && !room_without(c, dev))
-		return LR_E_FULL;
-	v->draining = !undo;
-	v->drained = false;
-	c->replan = c->scan = true;
-	return LR_E_OK;
-}
-
-enum lr_err lr_coord_forget(struct lr_coord *c, const struct lr_dev *dev,
-			    uint64_t now_ms)
-{
-	bool known = false;
-
-	for (size_t i = 0; i < c->n_rows; i++)
-		if (lr_dev_eq(&c->rows[i]->d.member.dev, dev) &&
-		    c->rows[i]->state == ROW_UP && c->rows[i]->linked)
-			return LR_E_BUSY;
-	for (size_t i = 0; i < c->n_rows; i++) {
-		struct coord_row *r = c->rows[i];
-
-		if (r->state == ROW_GONE ||
-		    !lr_dev_eq(&r->d.member.dev, dev))
-			continue;
-		coord_evict(c, r, COORD_LEFT, now_ms);
-		coord_row_gone(c, r);
-		known = true;
-	}
-	return known || coord_device(c, dev, false) ? LR_E_OK : LR_E_ABSENT;
 }
 
 void lr_coord_slot_usage(struct lr_coord *c, unsigned slot, uint64_t entries,

@@ -34,7 +34,7 @@ static bool push_owned(struct lr_coord *c, const struct lr_coord_act *a,
 		return false;
 	}
 	to = &c->ring[(c->ring_head + c->ring_n++) % c->ring_cap];
-	*to = (struct coord_act){ .a = *a, .slots = slots, .members = members };
+	*to = (struct coord_act){.a = *a, .slots = slots, .members = members};
 	to->a.slots = slots;
 	to->a.members = members;
 	return true;
@@ -47,18 +47,16 @@ bool coord_act_push(struct lr_coord *c, const struct lr_coord_act *a)
 
 bool coord_act_simple(struct lr_coord *c, enum lr_coord_do what, uint64_t inc)
 {
-	return coord_act_push(c, &(struct lr_coord_act){ .what = what,
-							 .inc = inc });
+	return coord_act_push(c,
+			      &(struct lr_coord_act){.what = what, .inc = inc});
 }
 
 /* An event that finds no memory is not told: the log is not the pool. */
 void coord_event(struct lr_coord *c, enum lr_event_kind kind,
 		 const struct coord_row *r, uint64_t count, uint64_t ms)
 {
-	struct lr_coord_act a = { .what = LR_DO_EVENT,
-				  .event = kind,
-				  .count = count,
-				  .ms = ms };
+	struct lr_coord_act a = {
+		.what = LR_DO_EVENT, .event = kind, .count = count, .ms = ms};
 
 	if (r) {
 		a.inc = r->d.member.inc;
@@ -96,7 +94,7 @@ static bool send_row(struct lr_coord *c, struct coord_row *r,
 
 bool coord_batch_send(struct lr_coord *c, enum lr_coord_do what, uint64_t epoch)
 {
-	struct lr_coord_act a = { .what = what, .epoch = epoch };
+	struct lr_coord_act a = {.what = what, .epoch = epoch};
 	bool ok = true;
 
 	for (size_t i = 0; i < c->n_rows; i++)
@@ -156,17 +154,17 @@ static bool pop_publish(struct lr_coord *c)
 	if (!to->slots || !to->members) {
 		free(to->slots);
 		free(to->members);
-		*to = (struct coord_act){ 0 };
+		*to = (struct coord_act){0};
 		return false;
 	}
 	memcpy(to->slots, c->dirty, c->n_dirty * sizeof *to->slots);
-	to->a = (struct lr_coord_act){ .what = LR_DO_PUBLISH,
-				       .epoch = c->view.epoch,
-				       .rev_from = c->published,
-				       .slots = to->slots,
-				       .n = c->n_dirty,
-				       .members = to->members,
-				       .m = list_members(c, to->members) };
+	to->a = (struct lr_coord_act){.what = LR_DO_PUBLISH,
+				      .epoch = c->view.epoch,
+				      .rev_from = c->published,
+				      .slots = to->slots,
+				      .n = c->n_dirty,
+				      .members = to->members,
+				      .m = list_members(c, to->members)};
 	c->published = c->view.rev;
 	c->publish = false;
 	forget_dirty(c);
@@ -177,7 +175,7 @@ struct lr_coord_act lr_coord_pop(struct lr_coord *c)
 {
 	free(c->popped.slots);
 	free(c->popped.members);
-	c->popped = (struct coord_act){ 0 };
+	c->popped = (struct coord_act){0};
 	c->show_next = false;
 	if (!c->ring_n) {
 		if (c->publish && c->published != c->view.rev)

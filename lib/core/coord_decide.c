@@ -67,6 +67,18 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
+static unsigned usable_members(const struct lr_coord *c, unsigned slot,
+			       unsigned bits)
+{
+	const struct lr_cfg *cfg = &c->view.cfg[slot];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < cfg->n; i++)
+		n += coord_has(bits, i) &&
+		     coord_row_usable(coord_row(c, cfg->mem[i]));
+	return n;
+}
+
 /* Enough synced copies stay without those that go on purpose? Who was told to
  * stop (SIGTERM) does not wait for copies that nobody has room for. */
 static uint8_t keep_surplus(const struct lr_coord *c, unsigned slot,
@@ -74,10 +86,10 @@ static uint8_t keep_surplus(const struct lr_coord *c, unsigned slot,
 			    uint8_t synced, const struct coord_shape *s)
 {
 	unsigned copies = coord_copies(c, slot);
-	unsigned have = coord_bits(stay & synced);
+	unsigned have = usable_members(c, slot, stay & synced);
 	unsigned need = least(copies, c->n_donors);
-	unsigned may = least(copies, coord_bits(stay) + s->n_fresh +
-					     (s->held ? 1 : 0));
+	unsigned may = least(copies,
+			     coord_bits(stay) + s->n_fresh + (s->held ? 1 : 0));
 	unsigned keep = 0;
 
 	if (LR_MUTANT("removed-before-synced") && coord_bits(stay) > 0)
@@ -96,16 +108,17 @@ void coord_shape(struct lr_coord *c, unsigned slot, uint8_t acked,
 	uint8_t leaving, surplus, stay;
 	bool allowed;
 
-	*ret = (struct coord_shape){ 0 };
+	*ret = (struct coord_shape){0};
 	surplus = surplus_bits(c, slot, &leaving) & acked;
 	stay = (uint8_t)(acked & ~surplus);
 	room = copies - least(copies, coord_bits(stay));
-	/* Down to one copy of a class that wants more: nothing is waited for. */
+	/* Down to one copy of a class that wants more: nothing is waited for.
+	 */
 	allowed = now_ms >= c->slots[slot].hold_ms ||
 		  (coord_bits(synced) <= 1 && copies > 1);
 	add_fresh(c, slot, room, allowed, ret);
-	ret->keep = stay | keep_surplus(c, slot, surplus, leaving, stay, synced,
-					ret);
+	ret->keep = stay |
+		    keep_surplus(c, slot, surplus, leaving, stay, synced, ret);
 	/* Only what is not synced stayed: then whoever is synced does, too. */
 	if (!(ret->keep & synced) && !LR_MUTANT("removed-before-synced"))
 		ret->keep |= synced & acked;
@@ -129,8 +142,8 @@ static enum coord_decision decide_synced(struct lr_coord *c, unsigned slot,
 
 	coord_shape(c, slot, c->slots[slot].acked | synced, synced, now_ms,
 		    &shape);
-	*ret = (struct lr_cfg){ .ce = c->epoch,
-				.lost = old->lost & LR_LOST_MARK };
+	*ret = (struct lr_cfg){.ce = c->epoch,
+			       .lost = old->lost & LR_LOST_MARK};
 	for (unsigned i = 0; i < old->n; i++)
 		if (coord_has(shape.keep, i))
 			cfg_add(ret, old->mem[i], coord_has(synced, i));
@@ -139,7 +152,7 @@ static enum coord_decision decide_synced(struct lr_coord *c, unsigned slot,
 	return ret->src ? COORD_MADE : COORD_UNAVAILABLE;
 }
 
-/* --- loss ------------------------------------------------------------------ */
+/* --- loss --- */
 
 /* Of EVERY member, known to be synced or not: a SYNCED report may be on its
  * way. Never a timeout, never a refused connection. */
@@ -188,7 +201,8 @@ static void add_strangers(struct lr_coord *c, unsigned slot, struct lr_cfg *ret)
 	for (int pass = 0; pass < 2; pass++) {
 		for (unsigned i = 0; c->planned && i < w->n; i++) {
 			int m = lr_cfg_index(&c->view.cfg[slot], w->mem[i]);
-			bool empty = m < 0 || coord_has(sl->ack_none, (unsigned)m);
+			bool empty =
+				m < 0 || coord_has(sl->ack_none, (unsigned)m);
 
 			if (ret->n >= copies || empty != (pass == 0) ||
 			    !coord_row_usable(coord_row(c, w->mem[i])))
@@ -210,7 +224,7 @@ static enum coord_decision decide_lost(struct lr_coord *c, unsigned slot,
 	const struct lr_cfg *old = &c->view.cfg[slot];
 	uint8_t salvage = salvage_bits(c, slot);
 
-	*ret = (struct lr_cfg){ .ce = c->epoch, .lost = LR_LOST_MARK };
+	*ret = (struct lr_cfg){.ce = c->epoch, .lost = LR_LOST_MARK};
 	for (unsigned i = 0; i < old->n; i++)
 		if (coord_has(salvage, i))
 			cfg_add(ret, old->mem[i], true);
@@ -229,14 +243,14 @@ static enum coord_decision decide_lost(struct lr_coord *c, unsigned slot,
 	return COORD_MADE;
 }
 
-/* --- the first configuration ------------------------------------------------ */
+/* --- the first configuration --- */
 
 static enum coord_decision decide_first(struct lr_coord *c, unsigned slot,
 					struct lr_cfg *ret)
 {
 	const struct lr_want *w = &c->want[slot];
 
-	*ret = (struct lr_cfg){ .ce = c->epoch };
+	*ret = (struct lr_cfg){.ce = c->epoch};
 	for (unsigned i = 0; c->planned && i < w->n; i++)
 		if (coord_row_usable(coord_row(c, w->mem[i])))
 			cfg_add(ret, w->mem[i], true);

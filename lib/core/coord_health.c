@@ -23,7 +23,8 @@ static uint8_t serving(const struct lr_coord *c, unsigned slot)
 	return (uint8_t)bits;
 }
 
-enum lr_slot_health lr_coord_slot_health(const struct lr_coord *c, unsigned slot)
+enum lr_slot_health lr_coord_slot_health(const struct lr_coord *c,
+					 unsigned slot)
 {
 	unsigned n;
 
@@ -136,7 +137,7 @@ static void count_donors(const struct lr_coord *c, struct lr_coord_summary *ret)
 
 void lr_coord_summarize(const struct lr_coord *c, struct lr_coord_summary *ret)
 {
-	*ret = (struct lr_coord_summary){ 0 };
+	*ret = (struct lr_coord_summary){0};
 	count_donors(c, ret);
 	for (unsigned s = 0; s < c->p.nslots; s++) {
 		bool lost = c->view.cfg[s].lost & LR_LOST_MARK;
@@ -144,13 +145,13 @@ void lr_coord_summarize(const struct lr_coord *c, struct lr_coord_summary *ret)
 
 		if (holds)
 			count_slot(c, s, ret);
-		ret->lost += lost &&
-			     (holds || c->slots[s].flags & SLOT_LOST_HELD);
+		ret->lost +=
+			lost && (holds || c->slots[s].flags & SLOT_LOST_HELD);
 	}
 	ret->usable = usable(c);
 }
 
-/* --- one donor -------------------------------------------------------------- */
+/* --- one donor --- */
 
 static enum lr_donor_state state_of(const struct coord_row *r)
 {
@@ -165,20 +166,11 @@ static enum lr_donor_state state_of(const struct coord_row *r)
 
 static void fill_row(const struct coord_row *r, struct lr_coord_row *ret)
 {
-	*ret = (struct lr_coord_row){ .d = r->d,
-				      .beat = r->beat,
-				      .state = state_of(r),
-				      .since_ms = r->since_ms };
+	*ret = (struct lr_coord_row){.d = r->d,
+				     .beat = r->beat,
+				     .state = state_of(r),
+				     .since_ms = r->since_ms};
 	ret->d.member.up = r->state == ROW_UP;
-}
-
-static struct lr_coord_row *find(struct lr_coord_row *rows, size_t n,
-				 uint64_t inc)
-{
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].d.member.inc == inc)
-			return &rows[i];
-	return NULL;
 }
 
 /* What would be missing of this slot if one of its members went now. */
@@ -192,16 +184,18 @@ static void blame(const struct lr_coord *c, unsigned slot,
 
 	for (unsigned i = 0; i < cfg->n; i++) {
 		struct lr_coord_row *r;
+		size_t at;
 
 		if (!coord_has(bits, i))
 			continue;
-		r = find(rows, n, cfg->mem[i]);
-		if (!r)
+		at = coord_row(c, cfg->mem[i])->shown_at;
+		if (at >= n)
 			continue;
+		r = &rows[at];
 		r->slots_sole += have == 1;
 		r->slots_lost += holds && have == 1;
-		r->slots_short += holds && have > 1 &&
-				  have <= coord_copies(c, slot);
+		r->slots_short +=
+			holds && have > 1 && have <= coord_copies(c, slot);
 	}
 }
 
@@ -213,7 +207,7 @@ size_t lr_coord_rows(const struct lr_coord *c, struct lr_coord_row *ret,
 	for (size_t i = 0; i < c->n_rows; i++) {
 		if (!shown(c->rows[i]))
 			continue;
-		all++;
+		c->rows[i]->shown_at = all++;
 		if (n < cap)
 			fill_row(c->rows[i], &ret[n++]);
 	}

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The coordinator's own insides, shared by its files:
  *
- *   coord.c         events about donors: hello, beats, reports, leaving
+ *   coord.c         events about donors: hello, beats, reports, links
+ *   coord_leave.c   stopping, draining, forgetting
  *   coord_rows.c    who there is: incarnations, devices, configurations
  *   coord_acts.c    what to do: the queue of actions, publishing
  *   coord_watch.c   time: suspicion, eviction, retries
- *   coord_change.c  one change: prepare, seal, commit, install
+ *   coord_change.c  one change: prepare, decide, commit, install
+ *   coord_seal.c    its SEALs and their answers
  *   coord_decide.c  what a slot becomes, from the acknowledged seals
  *   coord_plan.c    which slots need a change, and who shall hold what
  *   coord_health.c  looking
@@ -19,15 +21,16 @@
 #include "core/mutate.h"
 #include "core/placement.h"
 
-#define COORD_GRACE_MS 3000u   /* for members of a restored view to say hello */
+#define COORD_GRACE_MS	  3000u /* for members of a restored view to say hello */
 #define COORD_UNLINKED_MS 1000u /* beats alone do not keep a donor in */
-#define COORD_CALM_MS 250u     /* between two changes that could wait */
-#define COORD_RETRY_MS 500u    /* INSTALL, SLOTS_GET, unavailable slots */
-#define COORD_RECHECK_MS 5000u /* SLOTS_GET again though nothing moved */
-#define COORD_PUBLISH_MS 50u   /* SYNCED reports are gathered this long */
-#define COORD_SUSPECT_MS 50u
-#define COORD_GONE_MAX 16u
-#define COORD_EPOCH_MAX (UINT64_MAX >> 2) /* no donor may exhaust the epochs */
+#define COORD_CALM_MS	  250u	/* between two changes that could wait */
+#define COORD_RETRY_MS	  500u	/* INSTALL, SLOTS_GET, unavailable slots */
+#define COORD_RECHECK_MS  5000u /* SLOTS_GET again though nothing moved */
+#define COORD_PUBLISH_MS  50u	/* SYNCED reports are gathered this long */
+#define COORD_SUSPECT_MS  50u
+#define COORD_GONE_MAX	  16u
+#define COORD_EPOCH_MAX	  (UINT64_MAX >> 2) /* no donor may exhaust the epochs \
+					     */
 
 enum coord_phase {
 	COORD_IDLE,
@@ -75,19 +78,20 @@ struct coord_row { /* one incarnation */
 	uint32_t seen_sealed;
 	size_t seal_left; /* slots sealed at it and not answered */
 	bool seal_wait;	  /* the change waits for it */
+	size_t shown_at;  /* its place among lr_coord_rows() */
 	unsigned *bat;	  /* slots of an action in the making */
 	size_t bat_n, bat_cap;
 };
 
-#define SLOT_AGAIN 1u	    /* its change must run (again) */
-#define SLOT_UNAVAIL 2u	    /* sealed, and no synced member answered */
-#define SLOT_RETRY 4u	    /* somebody with a link did not answer */
-#define SLOT_BUSY 8u	    /* in the change that runs */
-#define SLOT_STALE 16u	    /* dropped from it: a newer cfg was seen */
-#define SLOT_DIRTY 32u	    /* to be published */
-#define SLOT_KNOWN 64u	    /* usage was reported in this run */
+#define SLOT_AGAIN     1u   /* its change must run (again) */
+#define SLOT_UNAVAIL   2u   /* sealed, and no synced member answered */
+#define SLOT_RETRY     4u   /* somebody with a link did not answer */
+#define SLOT_BUSY      8u   /* in the change that runs */
+#define SLOT_STALE     16u  /* dropped from it: a newer cfg was seen */
+#define SLOT_DIRTY     32u  /* to be published */
+#define SLOT_KNOWN     64u  /* usage was reported in this run */
 #define SLOT_LOST_HELD 128u /* something was in it when it was lost */
-#define SLOT_NO_DONOR 256u  /* lost is proven, nobody is there to take it */
+#define SLOT_NO_DONOR  256u /* lost is proven, nobody is there to take it */
 
 struct coord_slot {
 	uint64_t prom;	  /* highest promise seen */
@@ -149,16 +153,16 @@ struct lr_coord {
 
 	struct lr_suspect suspect;
 	uint64_t suspect_ms, retry_ms, publish_ms, settle_ms, calm_ms, wake_ms;
-	uint64_t hurt_ms; /* since when copies are missing; 0 = all there */
+	uint64_t hurt_ms;     /* since when copies are missing; 0 = all there */
 	unsigned hurt_donors; /* how many there were */
 	unsigned n_awaited;
-	unsigned n_donors; /* up, linked, not leaving, not suspected */
+	unsigned n_donors;  /* up, linked, not leaving, not suspected */
 	unsigned n_syncing; /* members that are not synced, over all cfgs */
 	unsigned n_unavail, sole_left;
-	bool force;  /* some slot cannot wait */
-	bool scan;   /* something changed: look at all slots when calm */
+	bool force; /* some slot cannot wait */
+	bool scan;  /* something changed: look at all slots when calm */
 	bool replan, planned;
-	bool save;    /* the member table must be persisted */
+	bool save; /* the member table must be persisted */
 	bool announced_frozen;
 	size_t probe_next;
 
@@ -246,7 +250,14 @@ void coord_change_tick(struct lr_coord *c, uint64_t now_ms);
 void coord_change_joined(struct lr_coord *c, struct coord_row *r);
 void coord_change_lost(struct lr_coord *c, struct coord_row *r);
 void coord_install_send(struct lr_coord *c, struct coord_row *only);
-/* False: no memory. */
+/* Decides, once all have answered or it is time. */
+void coord_change_go_on(struct lr_coord *c, uint64_t now_ms);
+
+/* coord_seal.c */
+void coord_seal_start(struct lr_coord *c, uint64_t now_ms);
+/* `only`: NULL = all members with a link. */
+void coord_seal_send(struct lr_coord *c, struct coord_row *only);
+/* A member of a slot that the view does not know. False: no memory. */
 bool coord_foreign_add(struct lr_coord *c, unsigned slot, uint64_t inc);
 
 /* coord_decide.c */

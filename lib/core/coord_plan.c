@@ -23,12 +23,13 @@ bool coord_damped(const struct coord_row *r, uint64_t now_ms)
 	return r->device && now_ms < r->device->damp_until_ms;
 }
 
-/* --- who shall hold what -------------------------------------------------- */
+/* --- who shall hold what --- */
 
 struct plan {
 	struct lr_place_donor *donors;
 	size_t n, n_damped;
-	struct lr_cfg *cfg; /* NULL: the view's; without unsynced full members */
+	struct lr_cfg
+		*cfg; /* NULL: the view's; without unsynced full members */
 	struct lr_want *without; /* damped donors left out */
 };
 
@@ -58,8 +59,8 @@ static void list_donors(struct lr_coord *c, struct plan *p, bool damped,
 		p->donors[p->n++] = (struct lr_place_donor){
 			.inc = r->d.member.inc,
 			.weight = r->d.lent,
-			.machine = machine_known(r) ? r->d.member.machine :
-						      r->d.member.dev,
+			.machine = machine_known(r) ? r->d.member.machine
+						    : r->d.member.dev,
 			.site = site_of(c, i),
 		};
 		p->n_damped += damped;
@@ -175,7 +176,7 @@ static bool make_plan(struct lr_coord *c, struct plan *p, uint64_t now_ms)
 
 bool coord_plan(struct lr_coord *c, uint64_t now_ms)
 {
-	struct plan p = { .donors = calloc(c->n_rows + 1, sizeof *p.donors) };
+	struct plan p = {.donors = calloc(c->n_rows + 1, sizeof *p.donors)};
 	bool ok = p.donors && make_plan(c, &p, now_ms);
 
 	free(p.donors);
@@ -194,7 +195,7 @@ bool coord_plan(struct lr_coord *c, uint64_t now_ms)
 	return true;
 }
 
-/* --- which slots need a change -------------------------------------------- */
+/* --- which slots need a change --- */
 
 /* What is known of a slot's members without asking. */
 struct sight {
@@ -209,7 +210,7 @@ static void look(const struct lr_coord *c, unsigned slot, struct sight *ret)
 	const struct lr_cfg *cfg = &c->view.cfg[slot];
 	unsigned there = 0;
 
-	*ret = (struct sight){ 0 };
+	*ret = (struct sight){0};
 	for (unsigned i = 0; i < cfg->n; i++) {
 		const struct coord_row *r = coord_row(c, cfg->mem[i]);
 
@@ -222,8 +223,7 @@ static void look(const struct lr_coord *c, unsigned slot, struct sight *ret)
 			there |= 1u << i;
 	}
 	ret->there = (uint8_t)there;
-	ret->syncing =
-		(uint8_t)(there & ~(unsigned)coord_cfg_synced_bits(cfg));
+	ret->syncing = (uint8_t)(there & ~(unsigned)coord_cfg_synced_bits(cfg));
 }
 
 /* One step of a move, or copies to add. Whoever still fills is let finish. */

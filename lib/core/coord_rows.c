@@ -236,7 +236,7 @@ bool coord_cfg_adopt(struct lr_coord *c, unsigned slot,
 {
 	for (unsigned i = 0; i < cfg->n; i++) {
 		/* Nothing is known of it but that it may hold data. */
-		struct lr_member m = { .inc = cfg->mem[i] };
+		struct lr_member m = {.inc = cfg->mem[i]};
 
 		if (coord_row(c, cfg->mem[i]))
 			continue;

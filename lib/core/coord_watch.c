@@ -56,7 +56,8 @@ void coord_evict(struct lr_coord *c, struct coord_row *r, enum coord_why why,
 	c->publish = c->force = c->scan = c->replan = true;
 	if (why == COORD_SILENT)
 		hold_slots(c, r, now_ms);
-	if (was_up && r->device && (why == COORD_SILENT || why == COORD_REFUSED))
+	if (was_up && r->device &&
+	    (why == COORD_SILENT || why == COORD_REFUSED))
 		lr_flaps_add(&r->device->flaps, now_ms);
 	if (why == COORD_LEFT)
 		coord_event(c, LR_EVENT_LEFT, r, r->refs, 0);
@@ -70,17 +71,15 @@ static void ask_others(struct lr_coord *c, const struct coord_row *r)
 	unsigned asked = 0;
 
 	for (size_t i = 0; i < c->n_rows && asked < 2; i++) {
-		struct coord_row *o =
-			c->rows[(c->probe_next + i) % c->n_rows];
+		struct coord_row *o = c->rows[(c->probe_next + i) % c->n_rows];
 
 		if (o == r || o->state != ROW_UP || !o->linked ||
 		    o->watch.state != LR_WATCH_OK)
 			continue;
 		(void)coord_act_push(
-			c, &(struct lr_coord_act){
-				   .what = LR_DO_PROBE,
-				   .inc = o->d.member.inc,
-				   .target = r->d.member.inc });
+			c, &(struct lr_coord_act){.what = LR_DO_PROBE,
+						  .inc = o->d.member.inc,
+						  .target = r->d.member.inc});
 		asked++;
 	}
 	c->probe_next++;
@@ -95,9 +94,8 @@ void coord_verdict(struct lr_coord *c, struct coord_row *r, uint64_t now_ms)
 		coord_event(c, LR_EVENT_SUSPECT, r, r->refs, 0);
 		ask_others(c, r);
 		(void)coord_act_push(
-			c, &(struct lr_coord_act){
-				   .what = LR_DO_CONNECT,
-				   .target = r->d.member.inc });
+			c, &(struct lr_coord_act){.what = LR_DO_CONNECT,
+						  .target = r->d.member.inc});
 		coord_change_lost(c, r); /* nobody waits for it */
 		break;
 	case LR_VERDICT_EVICT:
@@ -144,8 +142,8 @@ static void tick_row(struct lr_coord *c, struct coord_row *r, uint64_t now_ms)
 		coord_evict(c, r, r->leaving ? COORD_LEFT : COORD_SILENT,
 			    now_ms);
 	if (r->leaving && !r->may_leave && !r->refs && r->linked)
-		r->may_leave = coord_act_simple(c, LR_DO_MAY_LEAVE,
-						r->d.member.inc);
+		r->may_leave =
+			coord_act_simple(c, LR_DO_MAY_LEAVE, r->d.member.inc);
 	if (coord_draining(r) && r->state == ROW_UP && !r->refs &&
 	    !r->device->drained) {
 		r->device->drained = true;
@@ -214,8 +212,8 @@ static void tick_frozen(struct lr_coord *c, uint64_t now_ms)
 		const struct coord_row *r = c->rows[i];
 
 		known += r->refs > 0;
-		unheard += r->refs > 0 && r->state != ROW_GONE &&
-			   !r->said_hello;
+		unheard +=
+			r->refs > 0 && r->state != ROW_GONE && !r->said_hello;
 	}
 	if (known && !unheard) {
 		lr_coord_confirm(c, now_ms);

@@ -15,8 +15,10 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/coord_decide.c \
 	lib/core/coord_health.c \
 	lib/core/coord_internal.h \
+	lib/core/coord_leave.c \
 	lib/core/coord_plan.c \
 	lib/core/coord_rows.c \
+	lib/core/coord_seal.c \
 	lib/core/coord_watch.c \
 	lib/core/err.c \
 	lib/core/err.h \

@@ -41,3 +41,32 @@ tests_unit_test_op_model_CPPFLAGS = $(AM_CPPFLAGS) -DLR_MUTATIONS
 tests_unit_test_op_model_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_sync_SOURCES = tests/unit/test_sync.c tests/unit/unit.h
 tests_unit_test_sync_LDADD = $(core_libs)
+
+# The coordinator's rules: one at a time; under chance, with those that can be
+# taken away; and with a copy of the core whose allocations fail.
+coord_tests = tests/unit/test_coord tests/unit/test_coord_chaos \
+	tests/unit/test_coord_memory
+coord_kit = tests/unit/coord_kit.c tests/unit/coord_kit.h tests/unit/unit.h
+coord_core = lib/core/coord.c lib/core/coord_acts.c \
+	lib/core/coord_change.c lib/core/coord_decide.c \
+	lib/core/coord_health.c lib/core/coord_leave.c \
+	lib/core/coord_plan.c lib/core/coord_rows.c lib/core/coord_seal.c \
+	lib/core/coord_watch.c lib/core/view.c lib/core/placement.c \
+	lib/core/placement_tree.c
+check_PROGRAMS += $(coord_tests)
+TESTS += $(coord_tests)
+tests_unit_test_coord_SOURCES = tests/unit/test_coord.c $(coord_kit)
+tests_unit_test_coord_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
+tests_unit_test_coord_chaos_SOURCES = tests/unit/test_coord_chaos.c \
+	$(coord_kit) $(coord_core) lib/core/slot.c lib/core/suspect.c \
+	lib/core/id.c
+tests_unit_test_coord_chaos_CPPFLAGS = $(AM_CPPFLAGS) -DLR_MUTATIONS
+tests_unit_test_coord_chaos_LDADD = $(CMOCKA_LIBS) $(XXHASH_LIBS) -lm
+check_LTLIBRARIES += tests/unit/libflakycoord.la
+tests_unit_libflakycoord_la_SOURCES = $(coord_core) tests/unit/flaky.h
+tests_unit_libflakycoord_la_CPPFLAGS = $(AM_CPPFLAGS) -DLR_FLAKY \
+	-include $(top_srcdir)/tests/unit/flaky.h
+tests_unit_test_coord_memory_SOURCES = tests/unit/test_coord_memory.c \
+	$(coord_kit) tests/unit/flaky.h
+tests_unit_test_coord_memory_LDADD = tests/unit/libflakycoord.la \
+	lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
