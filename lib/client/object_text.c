@@ -232,13 +232,15 @@ static void advise(const struct donors *d, char *out, size_t cap)
 static void say_full(const struct explaining *x, const struct donors *d,
 		     char *out, size_t cap)
 {
-	char needs[24], size[24], left[24], unused[24], lend[32];
+	char needs[24], size[24], left[48], unused[24], lend[32];
 
 	lr_text_bytes(x->size * x->copies, needs);
 	lr_text_bytes(x->size, size);
 	lr_text_bytes(d->free, left);
 	lr_text_bytes(d->unused, unused);
 	advise(d, lend, sizeof lend);
+	if (d->free >= x->size * x->copies) /* what is left is not for users */
+		strcat(left, " of reserve");
 	if (!d->richest[0])
 		snprintf(out, cap,
 			 "pool full: needs %s (%u copies of %s), no donor "
