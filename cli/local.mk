@@ -1,1 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
+bin_PROGRAMS += cli/lanram
+cli_lanram_SOURCES = \
+	cli/admin.c \
+	cli/cli.h \
+	cli/donors.c \
+	cli/lend.c \
+	cli/list.c \
+	cli/main.c \
+	cli/objects.h \
+	cli/output.c \
+	cli/output.h \
+	cli/ping.c \
+	cli/pool.c \
+	cli/pool_donors.h \
+	cli/progress.c \
+	cli/progress.h \
+	cli/remove.c \
+	cli/retrieve.c \
+	cli/signals.c \
+	cli/stat.c \
+	cli/status.c \
+	cli/store.c \
+	cli/target.c \
+	cli/target.h
+cli_lanram_LDADD = lib/client/liblrclient.la lib/net/liblrnet.la \
+	lib/wire/liblrwire.la lib/core/liblrcore.la $(JANSSON_LIBS) \
+	$(LIBCONFIG_LIBS) $(XXHASH_LIBS) $(UV_LIBS) $(OPENSSL_LIBS) -lm
