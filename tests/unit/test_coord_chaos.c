@@ -149,6 +149,7 @@ static void each_rule_is_needed(void **state)
 		"epoch-before-persisted", "slot-unsealed",
 		"slot-left-sealed",	  "lost-slot-emptied",
 		"removed-before-synced",  "proof-of-known-synced",
+		"no-seal-no-epoch-check",
 	};
 
 	(void)state;
