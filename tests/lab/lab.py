@@ -453,23 +453,30 @@ class Lab:
     def scratch(self, name):
         return os.path.join(self.dir, name)
 
-    def finish(self):
-        """Requesters, donors, coordinators stop and exit 0; logs are clean."""
+    def _stop_all(self, role):
+        """One SIGTERM each: a second one would tell them to hurry."""
         wrong = []
-        for role in ("requester", "donor", "coordinator"):
-            daemons = [h.daemons[role] for h in self.hosts.values()
-                       if role in h.daemons]
-            for d in daemons:
-                d.cont()
-                d.signal(signal.SIGTERM)
-            for d in daemons:
-                try:
-                    d.term(30)
-                    code = d.popen.returncode
-                    if d.expected is not None and code != d.expected:
-                        wrong.append(f"{role} on {d.host.name}: exit {code}")
-                except Failure as e:
-                    wrong.append(str(e))
+        daemons = [h.daemons[role] for h in self.hosts.values()
+                   if role in h.daemons]
+        for d in daemons:
+            d.cont()
+            d.signal(signal.SIGTERM)
+        for d in daemons:
+            try:
+                code = d.wait(30, "exit after SIGTERM")
+            except Failure as e:
+                wrong.append(str(e))
+                continue
+            if d.expected is not None and code != d.expected:
+                wrong.append(f"{role} on {d.host.name}: exit {code}")
+        return wrong
+
+    def finish(self):
+        """All daemons stop and exit 0; logs are clean. The donors are last:
+        without a coordinator they do not wait for room elsewhere."""
+        wrong = []
+        for role in ("requester", "coordinator", "donor"):
+            wrong += self._stop_all(role)
         for h in self.hosts.values():
             for p in h.processes:
                 if p.name.startswith("probe"):
@@ -486,7 +493,7 @@ class Lab:
                     continue
                 with open(os.path.join(h.dir, name + ".log"),
                           errors="replace") as f:
-                    tail = f.readlines()[-lines:]
+                    tail = f.readlines()[-(4 if name == "avahi" else lines):]
                 out.append(f"--- {h.name}: {name}")
                 out += [line.rstrip() for line in tail]
         return "\n".join(out)
