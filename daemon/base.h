@@ -45,7 +45,8 @@ void lr_base_done(struct lr_base *b);
 uint64_t lr_now_ms(void);  /* CLOCK_BOOTTIME: it goes on while suspended */
 uint64_t lr_unix_ms(void); /* CLOCK_REALTIME */
 
-/* The roles; each returns the exit code. */
+/* The roles; each returns the exit code, or that it wants to run once more. */
+#define LR_RUN_AGAIN (-1)
 int lr_run_coordinator(const struct lr_config *cfg);
 int lr_run_donor(const struct lr_config *cfg);
 int lr_run_requester(const struct lr_config *cfg);

@@ -44,6 +44,7 @@ static int run(const struct role *role, const char *path)
 {
 	static struct lr_config cfg;
 	char why[512];
+	int code;
 
 	if (!lr_config_read(&cfg, path, why, sizeof why)) {
 		fprintf(stderr, "lanramd: %s\n", why);
@@ -55,7 +56,10 @@ static int run(const struct role *role, const char *path)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	return role->run(&cfg);
+	do
+		code = role->run(&cfg);
+	while (code == LR_RUN_AGAIN);
+	return code;
 }
 
 int main(int argc, char **argv)

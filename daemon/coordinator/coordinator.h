@@ -7,12 +7,14 @@
  *   donors.c       what donors say, to the rules
  *   devices.c      who is admitted, who wants in
  *   query.c        what users ask; objects.c: LIST and RESOLVE
+ *   watch.c        events, and what is pushed to who watches
  */
 #ifndef LR_COORDINATOR_H
 #define LR_COORDINATOR_H
 
 #include "core/catalog.h"
 #include "core/coord.h"
+#include "core/events.h"
 #include "daemon/base.h"
 #include "wire/viewcodec.h"
 
@@ -41,6 +43,9 @@ struct lr_peer { /* a link to us */
 	struct lr_coord_donor *donor; /* control links: what HELLO said */
 	bool hello_done;	      /* the rules know it */
 	bool may_leave;
+	bool resting;	   /* BEAT links: was told that copying is paused */
+	bool watches, watch_whole; /* pushed to; as a whole first */
+	uint64_t watch_seq; /* events up to it were pushed */
 };
 
 struct lr_slot_used {
@@ -68,6 +73,8 @@ struct lr_coordinator {
 	struct lr_slot_used used[LR_SLOTS];
 	struct lr_ask *asks;
 	uv_timer_t timer;
+	struct lr_events events;
+	struct lr_watchers *watchers; /* watch.c */
 	uint64_t recovered_ms, recovery_last, recovery_rate;
 	bool first_start, stopped;
 	int exit_code;
@@ -129,6 +136,27 @@ void lr_devices_drop_pending(struct lr_coordinator *k,
 			     struct lr_pending_row *row);
 void lr_devices_codes(struct lr_coordinator *k); /* fills missing codes */
 void lr_devices_tick(struct lr_coordinator *k, uint64_t now_ms);
+
+/* query.c: the pool's health, with a text record for each reason. */
+enum lr_health lr_query_health(const struct lr_coordinator *k,
+			       const struct lr_coord_summary *s,
+			       struct lr_writer *w);
+uint64_t lr_query_recovery_left(const struct lr_coordinator *k, unsigned up);
+/* One donor as users see it; `address` is used by the result. */
+struct lr_rec_donor lr_query_donor(const struct lr_coord_row *row,
+				   char *address, size_t cap);
+void lr_query_pending(struct lr_coordinator *k, struct lr_writer *w);
+bool lr_query_is_admin(const struct lr_peer *p, uint32_t uid);
+
+/* watch.c: events are kept and told to the log and to who watches. */
+bool lr_watch_new(struct lr_coordinator *k);
+void lr_watch_free(struct lr_coordinator *k);
+void lr_watch_event(struct lr_coordinator *k, enum lr_event_kind kind,
+		    const struct lr_dev *dev, const char *name,
+		    uint64_t count, uint64_t ms);
+void lr_watch_changed(struct lr_coordinator *k); /* push soon */
+void lr_watch_tick(struct lr_coordinator *k, uint64_t now_ms);
+bool lr_watch_frame(struct lr_peer *p, const struct lr_frame *f);
 
 /* query.c, objects.c; false: not a question of theirs. */
 bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f);

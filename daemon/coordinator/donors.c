@@ -57,6 +57,14 @@ bad:
 
 /* --- hello ---------------------------------------------------------------- */
 
+/* This run of the donor is proven gone: it must start afresh. */
+static void send_away(struct lr_link *link)
+{
+	lr_link_send_error(link, 0, LR_E_PERMISSION,
+			   "this run of the donor was given up");
+	lr_link_close(link, LR_E_OK);
+}
+
 /* A reply may come after its link was replaced: the peer is found anew. */
 static void slots_cb(struct lr_link *link, enum lr_err err,
 		     const struct lr_frame *f, void *arg)
@@ -78,7 +86,7 @@ static void slots_cb(struct lr_link *link, enum lr_err err,
 	if (p->hello_done)
 		lr_coord_slots(p->k->rules, p->inc, all, n, lr_now_ms());
 	else if (lr_coord_hello(p->k->rules, p->donor, all, n, lr_now_ms()))
-		lr_link_close(link, LR_E_PERMISSION);
+		send_away(link);
 	else
 		p->hello_done = true;
 	free(all);
@@ -333,6 +341,18 @@ void lr_donor_closed(struct lr_peer *p)
 
 /* --- frames ------------------------------------------------------------------ */
 
+/* A donor is told when to stop copying, and when to go on. */
+static void tell_rest(struct lr_peer *p, uint64_t seq)
+{
+	bool rest = lr_coord_may_rest(p->k->rules);
+	struct lr_msg_beat_r r = { .seq = seq, .rest = rest };
+
+	if (rest == p->resting)
+		return;
+	p->resting = rest;
+	LR_SEND(p->link, BEAT_R, beat_r, 0, &r, NULL);
+}
+
 static void take_beat(struct lr_peer *p, const struct lr_frame *f)
 {
 	const struct lr_member *member;
@@ -357,8 +377,14 @@ static void take_beat(struct lr_peer *p, const struct lr_frame *f)
 			      .psi_some = m.psi_some,
 			      .psi_full = m.psi_full,
 			      .p50_us = m.p50_us,
-			      .p99_us = m.p99_us };
+			      .p99_us = m.p99_us,
+			      .gets = m.gets,
+			      .puts = m.puts,
+			      .bytes_out = m.bytes_out,
+			      .bytes_in = m.bytes_in,
+			      .errors = m.errors };
 	lr_coord_beat(p->k->rules, m.inc, &b, lr_now_ms());
+	tell_rest(p, m.seq);
 }
 
 static void take_synced(struct lr_peer *p, const struct lr_frame *f)

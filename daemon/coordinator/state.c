@@ -33,9 +33,10 @@ struct lr_state {
 	struct lr_coordinator *k;
 	char dir[256];
 	uv_work_t work;
-	bool busy, core_waits; /* the rules wait for this job, or the next */
-	bool want_prepared, want_state;
-	bool doing_prepared; /* the job that runs */
+	bool busy;
+	enum job { JOB_PREPARED, JOB_COMMIT, JOB_DEVICES } job; /* that runs */
+	bool want_prepared, want_devices;
+	struct buffer commit; /* encoded when the rules asked; p NULL: none */
 	uint64_t prepared, retry_ms;
 	struct buffer buf; /* of the job that runs */
 	int error;
@@ -154,7 +155,7 @@ static void encode_devices(const struct lr_coordinator *k, struct lr_writer *w)
 	}
 }
 
-static bool encode_state(struct lr_state *s)
+static bool encode_state(struct lr_state *s, struct buffer *ret)
 {
 	const struct lr_coordinator *k = s->k;
 	const struct lr_view *v = lr_coord_view(k->rules);
@@ -185,7 +186,7 @@ static bool encode_state(struct lr_state *s)
 		w.len += part.len;
 	}
 	finish(&w);
-	s->buf = (struct buffer){ w.p, w.len };
+	*ret = (struct buffer){ w.p, w.len };
 	return !w.bad;
 }
 
@@ -292,56 +293,82 @@ static void work_cb(uv_work_t *work)
 {
 	struct lr_state *s = work->data;
 
-	s->error = replace_file(s->dir,
-				s->doing_prepared ? "prepared" : "state",
-				&s->buf);
+	s->error = replace_file(
+		s->dir, s->job == JOB_PREPARED ? "prepared" : "state",
+		&s->buf);
 }
 
 static void start_job(struct lr_state *s);
 
+/* The next turn does it again. */
+static void retry_job(struct lr_state *s)
+{
+	lr_error("%s: %s: the pool's state cannot be written; trying again. "
+		 "Free some space, or mend the folder",
+		 s->dir, strerror(s->error));
+	if (s->job == JOB_PREPARED)
+		s->want_prepared = true;
+	else if (s->job == JOB_DEVICES)
+		s->want_devices = true;
+	else
+		s->commit = s->buf;
+	if (s->job == JOB_COMMIT)
+		s->buf.p = NULL;
+	s->retry_ms = lr_now_ms() + RETRY_MS;
+}
+
 static void after_work_cb(uv_work_t *work, int status)
 {
 	struct lr_state *s = work->data;
-	bool told = s->core_waits;
 
 	(void)status;
 	s->busy = false;
+	if (s->error)
+		retry_job(s);
 	free(s->buf.p);
 	s->buf.p = NULL;
-	if (s->error) {
-		lr_error("%s: %s: the pool's state cannot be written; trying "
-			 "again. Free some space, or mend the folder",
-			 s->dir, strerror(s->error));
-		*(s->doing_prepared ? &s->want_prepared : &s->want_state) =
-			true;
-		s->retry_ms = lr_now_ms() + RETRY_MS;
+	if (s->error || s->k->stopped)
 		return;
-	}
-	if (s->want_prepared || (s->want_state && told)) {
-		start_job(s); /* what the rules wait for is still to come */
-		return;
-	}
-	s->core_waits = false;
-	if (told && !s->k->stopped) {
+	/* The rules first: what is encoded from here on is what they hold. */
+	if (s->job != JOB_DEVICES) {
 		lr_coord_persisted(s->k->rules, lr_now_ms());
 		lr_coordinator_act(s->k);
 	}
 	start_job(s);
 }
 
+/* What the job writes; false: nothing to do, or no memory now. */
+static bool choose_job(struct lr_state *s)
+{
+	if (s->want_prepared) {
+		s->job = JOB_PREPARED;
+		if (!encode_prepared(s))
+			return false;
+		s->want_prepared = false;
+	} else if (s->commit.p) {
+		s->job = JOB_COMMIT;
+		s->buf = s->commit;
+		s->commit.p = NULL;
+	} else if (s->want_devices) {
+		s->job = JOB_DEVICES;
+		if (!encode_state(s, &s->buf))
+			return false;
+		s->want_devices = false;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void start_job(struct lr_state *s)
 {
-	bool good;
-
-	if (s->busy || s->k->stopped || !(s->want_prepared || s->want_state))
+	if (s->busy || s->k->stopped || s->retry_ms)
 		return;
-	s->doing_prepared = s->want_prepared;
-	good = s->doing_prepared ? encode_prepared(s) : encode_state(s);
-	if (!good) {
-		s->retry_ms = lr_now_ms() + RETRY_MS;
+	if (!choose_job(s)) {
+		if (s->want_prepared || s->want_devices)
+			s->retry_ms = lr_now_ms() + RETRY_MS;
 		return;
 	}
-	*(s->doing_prepared ? &s->want_prepared : &s->want_state) = false;
 	s->busy = true;
 	s->work.data = s;
 	uv_queue_work(&s->k->b.loop, &s->work, work_cb, after_work_cb);
@@ -351,20 +378,24 @@ void lr_state_prepare(struct lr_coordinator *k, uint64_t epoch)
 {
 	k->state->prepared = epoch;
 	k->state->want_prepared = true;
-	k->state->core_waits = true;
 	start_job(k->state);
 }
 
+/* The rules show the new view only while this action is performed. */
 void lr_state_commit(struct lr_coordinator *k)
 {
-	k->state->want_state = true;
-	k->state->core_waits = true;
-	start_job(k->state);
+	struct lr_state *s = k->state;
+
+	while (!encode_state(s, &s->commit)) {
+		lr_error("out of memory for the pool's state: waiting");
+		sleep(1);
+	}
+	start_job(s);
 }
 
 void lr_state_devices(struct lr_coordinator *k)
 {
-	k->state->want_state = true;
+	k->state->want_devices = true;
 	start_job(k->state);
 }
 
@@ -378,5 +409,7 @@ void lr_state_tick(struct lr_coordinator *k, uint64_t now_ms)
 
 void lr_state_free(struct lr_coordinator *k)
 {
+	if (k->state)
+		free(k->state->commit.p);
 	free(k->state);
 }

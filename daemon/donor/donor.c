@@ -39,6 +39,7 @@ struct donor {
 	uint64_t inc, lent, seq, host_ms, leave_ms, leave_ask_ms;
 	char addrs[LR_ADDRS_MAX];
 	bool leaving, stopped, said_alone;
+	bool again; /* run anew, as another incarnation */
 };
 
 static void stop(struct donor *d);
@@ -150,6 +151,20 @@ static void probe(struct donor *d, const struct lr_frame *f)
 		free(p);
 }
 
+/* An admin gave this run up while it was away: another may join, empty. */
+static void take_error(struct donor *d, const struct lr_frame *f)
+{
+	struct lr_msg_error m;
+
+	if (!lr_dec_error(f->meta, f->h.meta, &m) ||
+	    m.err != LR_E_PERMISSION)
+		return;
+	lr_warn("this donor was given up while it was away: what it held is "
+		"dropped, it starts afresh");
+	d->again = true;
+	stop(d);
+}
+
 static void control_frame_cb(void *arg, struct lr_link *link,
 			     const struct lr_frame *f)
 {
@@ -159,6 +174,9 @@ static void control_frame_cb(void *arg, struct lr_link *link,
 	switch (f->h.type) {
 	case LR_M_PROBE:
 		probe(d, f);
+		break;
+	case LR_M_ERROR:
+		take_error(d, f);
 		break;
 	case LR_M_SEAL:
 	case LR_M_INSTALL:
@@ -195,11 +213,19 @@ static void beat_ready_cb(void *arg, struct lr_link *link,
 static void beat_frame_cb(void *arg, struct lr_link *link,
 			  const struct lr_frame *f)
 {
-	(void)arg, (void)link, (void)f;
+	struct donor *d = arg;
+	struct lr_msg_beat_r m;
+
+	(void)link;
+	if (f->h.type == LR_M_BEAT_R && lr_dec_beat_r(f->meta, f->h.meta, &m))
+		d->shard.stats.rest = m.rest;
 }
 static void beat_state_cb(void *arg, enum lr_here_state state)
 {
-	(void)arg, (void)state;
+	struct donor *d = arg;
+
+	if (state != LR_HERE_READY)
+		d->shard.stats.rest = false;
 }
 
 static const struct lr_attach_ops beat_ops = { hello_cb, beat_ready_cb,
@@ -224,7 +250,12 @@ static void beat(struct donor *d)
 				 .sync_left = s->sync_left,
 				 .ops = s->ops,
 				 .p50_us = s->p50_us,
-				 .p99_us = s->p99_us };
+				 .p99_us = s->p99_us,
+				 .gets = s->gets,
+				 .puts = s->puts,
+				 .bytes_out = s->bytes_out,
+				 .bytes_in = s->bytes_in,
+				 .errors = s->errors };
 
 	if (link)
 		LR_SEND(link, BEAT, beat, 0, &m, NULL);
@@ -552,6 +583,7 @@ static void start_attaches(struct donor *d)
 int lr_run_donor(const struct lr_config *cfg)
 {
 	struct donor *d = calloc(1, sizeof *d);
+	bool again;
 	int leaked;
 
 	if (!d || !lr_base_start(&d->b, cfg, stop_cb))
@@ -572,8 +604,9 @@ int lr_run_donor(const struct lr_config *cfg)
 	lr_base_notify("READY=1");
 	leaked = lr_base_run(&d->b);
 	leaked |= lr_shard_join(&d->shard) != 0;
+	again = d->again && !leaked;
 	lr_mailbox_done(&d->mail);
 	lr_base_done(&d->b);
 	free(d);
-	return leaked;
+	return again ? LR_RUN_AGAIN : leaked;
 }

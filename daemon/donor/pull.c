@@ -327,7 +327,7 @@ static bool ask_member(struct lr_pull *p, struct slot_pull *a,
 
 static void pump(struct lr_pull *p, struct slot_pull *a)
 {
-	while (a->sync && p->out < OUT) {
+	while (a->sync && p->out < OUT && !p->s->stats.rest) {
 		struct lr_sync_act act = lr_sync_next(a->sync, lr_now_ms(),
 						      have_cb, p->s);
 

@@ -85,6 +85,11 @@ static void mark_bad(struct lr_shard *s, unsigned slot, struct lr_entry *e)
 	lr_pull_repair(s->pull, slot, &e->id);
 }
 
+static uint32_t e_bytes(const struct lr_msg_get_r *r, const struct lr_entry *e)
+{
+	return r->found == LR_FOUND_VALUE ? e->bytes : 0;
+}
+
 static void serve_get(struct lr_shard_link *l, const struct lr_frame *f)
 {
 	struct lr_shard *s = l->s;
@@ -110,6 +115,12 @@ static void serve_get(struct lr_shard_link *l, const struct lr_frame *f)
 		r.sum = e.sum;
 	}
 	s->stats.ops++;
+	if (!(m.flags & LR_GET_SYNC)) {
+		s->stats.gets++;
+		s->stats.errors += r.found == LR_FOUND_BAD;
+		if (!(m.flags & LR_GET_TAG_ONLY))
+			s->stats.bytes_out += e_bytes(&r, &e);
+	}
 	if (r.found == LR_FOUND_VALUE && !(m.flags & LR_GET_TAG_ONLY))
 		reply_value(l, f->h.req, &r, &e);
 	else
@@ -203,6 +214,11 @@ static void serve_put(struct lr_shard_link *l, const struct lr_frame *f)
 		return;
 	r.err = (uint16_t)apply_put(l, &m, f, &r.tag);
 	l->s->stats.ops++;
+	if (!(m.flags & LR_PUT_REPAIR)) {
+		l->s->stats.puts++;
+		l->s->stats.bytes_in += r.err ? 0 : f->h.bulk;
+		l->s->stats.errors += r.err && r.err != LR_E_CONFLICT;
+	}
 	LR_SEND(l->link, PUT_R, put_r, f->h.req, &r, NULL);
 }
 

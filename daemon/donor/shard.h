@@ -26,6 +26,9 @@ enum lr_shard_mail {
 struct lr_shard_stats {
 	_Atomic uint64_t tick, mapped, live, entries, max_prom, sync_left, ops;
 	_Atomic uint32_t sealed, syncing, p50_us, p99_us;
+	/* Of users: what donors fetch from each other is not counted. */
+	_Atomic uint64_t gets, puts, bytes_out, bytes_in, errors;
+	_Atomic bool rest; /* from control: copy nothing for now */
 	_Atomic uint32_t sole; /* slots that hold something on me alone */
 };
 

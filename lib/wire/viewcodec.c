@@ -328,7 +328,7 @@ enum lr_view_took lr_view_rx_whole(struct lr_view_rx *rx,
 /* True: this part continues what is held. */
 static bool delta_fits(struct lr_view_rx *rx, const struct lr_msg_view_delta *m)
 {
-	if (m->run != rx->view.run || m->from != rx->view.rev)
+	if (m->run != rx->view.run || m->from > rx->view.rev)
 		return false;
 	if (m->part == 0) {
 		rx->to = m->to;
