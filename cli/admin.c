@@ -8,19 +8,20 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 
-static const char *const daemons[] = { CLI_COORDINATOR, CLI_REQUESTER, NULL };
+static const char *const daemons[] = {CLI_COORDINATOR, CLI_REQUESTER, NULL};
 
 static const struct {
 	const char *name;
 	uint8_t role;
 } roles[] = {
-	{ "donor", LR_ROLE_DONOR },
-	{ "requester", LR_ROLE_REQUESTER },
-	{ "admin", LR_ROLE_ADMIN },
+	{"donor", LR_ROLE_DONOR},
+	{"requester", LR_ROLE_REQUESTER},
+	{"admin", LR_ROLE_ADMIN},
 };
 #define N_ROLES (sizeof roles / sizeof *roles)
 
-/* --- pending ------------------------------------------------------------------- */
+/* --- pending
+ * ------------------------------------------------------------------- */
 
 static json_t *roles_json(uint8_t set)
 {
@@ -34,13 +35,11 @@ static json_t *roles_json(uint8_t set)
 
 static json_t *pending_json(const struct lr_rec_pending *p)
 {
-	return out_must(json_pack("{so so so so so so}",
-				  "code", out_json_str(p->code),
-				  "id", out_json_dev(&p->dev),
-				  "name", out_json_str(p->name),
-				  "address", out_json_str(p->address),
-				  "roles", roles_json(p->roles),
-				  "since", out_json_time(p->since_ms)));
+	return out_must(json_pack(
+		"{so so so so so so}", "code", out_json_str(p->code), "id",
+		out_json_dev(&p->dev), "name", out_json_str(p->name), "address",
+		out_json_str(p->address), "roles", roles_json(p->roles),
+		"since", out_json_time(p->since_ms)));
 }
 
 static int print_json(struct lr_reader in)
@@ -86,14 +85,15 @@ static int print_text(struct lr_reader in)
 
 int cli_pending(struct cli *c, int argc, char **argv)
 {
-	struct lr_msg_pending m = { .uid = (uint32_t)geteuid() };
+	struct lr_msg_pending m = {.uid = (uint32_t)geteuid()};
 	struct lr_reader in;
 	struct lr_answer a;
 	int code;
 
 	(void)argc, (void)argv;
-	if (!cli_open(c, daemons))
-		return 1;
+	code = cli_open_pool(c, daemons);
+	if (code)
+		return code;
 	code = CLI_ASK(c, PENDING, pending, &m, PENDING_R, &a);
 	if (code)
 		return code;
@@ -103,7 +103,8 @@ int cli_pending(struct cli *c, int argc, char **argv)
 	return code;
 }
 
-/* --- words to the coordinator ----------------------------------------------------- */
+/* --- words to the coordinator
+ * ----------------------------------------------------- */
 
 /* What was done, in the coordinator's words. */
 static int said(struct lr_answer *a, int code)
@@ -147,8 +148,8 @@ static int check_machine(const char *ref, const char *what)
 
 int cli_admit(struct cli *c, int argc, char **argv)
 {
-	struct lr_msg_admit m = { .uid = (uint32_t)geteuid(),
-				  .ref = lr_str(argv[0]) };
+	struct lr_msg_admit m = {.uid = (uint32_t)geteuid(),
+				 .ref = lr_str(argv[0])};
 	struct lr_answer a;
 	int code = check_machine(argv[0], "a code or a device (`lanram "
 					  "pending` shows them)");
@@ -159,61 +160,62 @@ int cli_admit(struct cli *c, int argc, char **argv)
 	m.roles = c->role ? parse_roles(c->role) : 0;
 	if (c->role && !m.roles)
 		return out_say(2, "--role is donor, requester or admin, or "
-			       "several of them with commas");
-	if (!cli_open(c, daemons))
-		return 1;
+				  "several of them with commas");
+	code = cli_open_pool(c, daemons);
+	if (code)
+		return code;
 	code = CLI_ASK(c, ADMIT, admit, &m, DONE, &a);
 	return said(&a, code);
 }
 
 int cli_refuse(struct cli *c, int argc, char **argv)
 {
-	struct lr_msg_refuse m = { .uid = (uint32_t)geteuid(),
-				   .ref = lr_str(argv[0]) };
+	struct lr_msg_refuse m = {.uid = (uint32_t)geteuid(),
+				  .ref = lr_str(argv[0])};
 	struct lr_answer a;
 	int code = check_machine(argv[0], "a code or a device (`lanram "
 					  "pending` shows them)");
 
 	(void)argc;
+	if (!code)
+		code = cli_open_pool(c, daemons);
 	if (code)
 		return code;
-	if (!cli_open(c, daemons))
-		return 1;
 	code = CLI_ASK(c, REFUSE, refuse, &m, DONE, &a);
 	return said(&a, code);
 }
 
 int cli_drain(struct cli *c, int argc, char **argv)
 {
-	struct lr_msg_drain m = { .uid = (uint32_t)geteuid(),
-				  .undo = c->undo,
-				  .ref = lr_str(argv[0]) };
+	struct lr_msg_drain m = {.uid = (uint32_t)geteuid(),
+				 .undo = c->undo,
+				 .ref = lr_str(argv[0])};
 	struct lr_answer a;
 	int code = check_machine(argv[0], "a donor (`lanram donors` shows "
 					  "them)");
 
 	(void)argc;
+	if (!code)
+		code = cli_open_pool(c, daemons);
 	if (code)
 		return code;
-	if (!cli_open(c, daemons))
-		return 1;
 	code = CLI_ASK(c, DRAIN, drain, &m, DONE, &a);
 	return said(&a, code);
 }
 
 int cli_forget(struct cli *c, int argc, char **argv)
 {
-	struct lr_msg_forget m = { .uid = (uint32_t)geteuid(),
-				   .ref = lr_str(argv[0]) };
+	struct lr_msg_forget m = {.uid = (uint32_t)geteuid(),
+				  .ref = lr_str(argv[0])};
 	struct lr_answer a;
 	int code = check_machine(argv[0], "a donor (`lanram donors` shows "
 					  "them)");
 
 	(void)argc;
+	if (!code)
+		code = cli_open_pool(c, daemons);
 	if (code)
 		return code;
-	if (!cli_open(c, daemons))
-		return 1;
 	code = CLI_ASK(c, FORGET, forget, &m, DONE, &a);
 	return said(&a, code);
 }

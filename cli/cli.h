@@ -21,7 +21,7 @@ struct cli_opt {
 
 struct cli_cmd {
 	const char *name, *args, *help;
-	int min_args, max_args; /* max -1: any number */
+	int min_args, max_args;	    /* max -1: any number */
 	const struct cli_opt *opts; /* ends with a row without a name */
 	int (*run)(struct cli *c, int argc, char **argv);
 };
@@ -53,16 +53,15 @@ int cli_forget(struct cli *c, int argc, char **argv);
 
 /* --- pool.c: which daemon, and asking it ---------------------------------- */
 
-#define CLI_REQUESTER "requester"
+#define CLI_REQUESTER	"requester"
 #define CLI_COORDINATOR "coordinator"
-#define CLI_DONOR "donor"
+#define CLI_DONOR	"donor"
 
 /* Opens c->pool on the first of these daemons' sockets (NULL ends the list)
  * where somebody listens; on the first one if nobody does, so that its absence
  * is told. False: said why. */
 bool cli_open(struct cli *c, const char *const *daemons);
-/* The requester, for data: refused machines are told so at once. An exit code;
- * not 0: said. */
+/* cli_open_pool of the requester, for data. */
 int cli_open_data(struct cli *c);
 /* Asks; the exit code, with the sentence said, or 0 and the answer. DONE with
  * an error and a reply of another type than `want` are failures, too. */
@@ -70,17 +69,23 @@ int cli_ask(struct cli *c, unsigned type, const struct lr_writer *meta,
 	    unsigned want, struct lr_answer *ret);
 /* A REF that no pool needs to be asked about. An exit code; not 0: said. */
 int cli_check_ref(const char *ref);
+/* Names and prefixes come to the coordinator with the donors' next report, some
+ * 100 ms after their store: worth asking for again until then. False:
+ * `err` is the last word; true: waited a moment. `tries` starts at 0. */
+bool cli_try_again(const char *ref, enum lanram_err err, unsigned *tries);
 /* The exit code of the pool's last error, its sentence said. */
 int cli_failed(struct cli *c, enum lanram_err err);
 
 /* CLI_ASK(c, LIST, list, &m, LIST_R, &answer) */
-#define CLI_ASK(c, NAME, name, m, WANT, ret)                                   \
-	({                                                                     \
-		uint8_t meta_[LR_META_MAX];                                    \
-		struct lr_writer w_ = lr_writer(meta_, sizeof meta_);          \
-		lr_enc_##name(&w_, m);                                         \
-		cli_ask(c, LR_M_##NAME, &w_, LR_M_##WANT, ret);                \
+#define CLI_ASK(c, NAME, name, m, WANT, ret)                          \
+	({                                                            \
+		uint8_t meta_[LR_META_MAX];                           \
+		struct lr_writer w_ = lr_writer(meta_, sizeof meta_); \
+		lr_enc_##name(&w_, m);                                \
+		cli_ask(c, LR_M_##NAME, &w_, LR_M_##WANT, ret);       \
 	})
+
+/* --- here.c --------------------------------------------------------------- */
 
 /* How the local daemon stands (HERE). An exit code; not 0: said. */
 struct cli_here {
@@ -89,8 +94,11 @@ struct cli_here {
 	char code[128], interfaces[256];
 };
 int cli_here(struct cli *c, struct cli_here *ret);
-/* Not in the pool, and will not be by waiting: says why. 0: it may be. */
-int cli_not_in_pool(const struct cli *c, const struct cli_here *here);
+/* The same, after waiting a moment for a pool to be found; only READY and AWAY
+ * are no failures. */
+int cli_stand(struct cli *c, struct cli_here *ret);
+/* cli_open and cli_stand, but a coordinator needs none. */
+int cli_open_pool(struct cli *c, const char *const *daemons);
 
 /* --- signals.c ------------------------------------------------------------ */
 

@@ -6,7 +6,8 @@
 #include "cli/output.h"
 #include "cli/pool_donors.h"
 
-/* --- asking ----------------------------------------------------------------------- */
+/* --- asking
+ * ----------------------------------------------------------------------- */
 
 static bool take(struct donors *d)
 {
@@ -14,8 +15,7 @@ static bool take(struct donors *d)
 	struct lr_rec_donor rec;
 
 	while (in.left && lr_dec_rec_donor(&in, &rec)) {
-		d->rec = out_must(realloc(d->rec,
-					  (d->n + 1) * sizeof *d->rec));
+		d->rec = out_must(realloc(d->rec, (d->n + 1) * sizeof *d->rec));
 		d->rec[d->n++] = rec;
 	}
 	return !in.bad;
@@ -23,18 +23,18 @@ static bool take(struct donors *d)
 
 int donors_ask(struct cli *c, struct donors *ret)
 {
-	struct lr_msg_donors m = { .uid = (uint32_t)geteuid() };
+	struct lr_msg_donors m = {.uid = (uint32_t)geteuid()};
 	int code = CLI_ASK(c, DONORS, donors, &m, DONORS_R, &ret->a);
 
 	if (!code && !take(ret))
 		code = out_say(1, "the coordinator's donors cannot be read: is "
-			       "it of another version?");
+				  "it of another version?");
 	return code;
 }
 
 void donors_try(struct cli *c, struct donors *ret)
 {
-	struct lr_msg_donors m = { .uid = (uint32_t)geteuid() };
+	struct lr_msg_donors m = {.uid = (uint32_t)geteuid()};
 	uint8_t meta[16];
 	struct lr_writer w = lr_writer(meta, sizeof meta);
 
@@ -53,18 +53,16 @@ void donors_done(struct donors *d)
 const char *donors_state(unsigned state)
 {
 	static const char *const names[] = {
-		[LR_DONOR_UP] = "up",
-		[LR_DONOR_SUSPECT] = "suspect",
-		[LR_DONOR_GIVING] = "giving",
-		[LR_DONOR_DRAINING] = "draining",
-		[LR_DONOR_DOWN] = "down",
-		[LR_DONOR_PENDING] = "pending",
+		[LR_DONOR_UP] = "up",	      [LR_DONOR_SUSPECT] = "suspect",
+		[LR_DONOR_GIVING] = "giving", [LR_DONOR_DRAINING] = "draining",
+		[LR_DONOR_DOWN] = "down",     [LR_DONOR_PENDING] = "pending",
 	};
 
 	return state < sizeof names / sizeof *names ? names[state] : "unknown";
 }
 
-/* --- showing ---------------------------------------------------------------------- */
+/* --- showing
+ * ---------------------------------------------------------------------- */
 
 /* Who is not in yet has not told any numbers. */
 static json_t *number(const struct lr_rec_donor *d, uint64_t n)
@@ -87,6 +85,7 @@ static json_t *incarnation(const struct lr_rec_donor *d)
 
 static json_t *donor_json(const struct lr_rec_donor *d)
 {
+	/* clang-format off */
 	return out_must(json_pack(
 		"{so so so ss so so so so s{so so} so so so s{so so}}",
 		"id", out_json_dev(&d->dev),
@@ -105,6 +104,7 @@ static json_t *donor_json(const struct lr_rec_donor *d)
 		"if_gone",
 		"slots_lost", number(d, d->slots_lost),
 		"slots_short", number(d, d->slots_short)));
+	/* clang-format on */
 }
 
 static int print_json(const struct donors *d)
@@ -150,8 +150,8 @@ static void add_row(struct out_table *t, const struct lr_rec_donor *d)
 	out_cellf(t, "%llu", (unsigned long long)d->entries);
 	add_latency(t, d->p50_us);
 	add_latency(t, d->p99_us);
-	out_cellf(t, "%s", out_span(now > d->since_ms ? now - d->since_ms : 0,
-				    span));
+	out_cellf(t, "%s",
+		  out_span(now > d->since_ms ? now - d->since_ms : 0, span));
 	add_if_gone(t, d);
 	out_cell(t, out_escape_str(d->address));
 }
@@ -162,8 +162,8 @@ static int print_text(const struct donors *d)
 
 	if (!d->n)
 		return out_say(0, "no donor yet. On a machine with RAM to "
-			       "spare: sudo systemctl enable --now "
-			       "lanram-donor");
+				  "spare: sudo systemctl enable --now "
+				  "lanram-donor");
 	out_table_init(&t, "NAME|STATE|>LENT|>HELD|>HOST FREE|>ENTRIES|>P50|"
 			   ">P99|>SINCE|IF GONE|ADDRESS");
 	for (size_t i = 0; i < d->n; i++)
@@ -174,15 +174,15 @@ static int print_text(const struct donors *d)
 
 int cli_donors(struct cli *c, int argc, char **argv)
 {
-	static const char *const daemons[] = { CLI_REQUESTER, CLI_COORDINATOR,
-					       NULL };
-	struct donors d = { 0 };
+	static const char *const daemons[] = {CLI_REQUESTER, CLI_COORDINATOR,
+					      NULL};
+	struct donors d = {0};
 	int code;
 
 	(void)argc, (void)argv;
-	if (!cli_open(c, daemons))
-		return 1;
-	code = donors_ask(c, &d);
+	code = cli_open_pool(c, daemons);
+	if (!code)
+		code = donors_ask(c, &d);
 	if (!code)
 		code = c->json ? print_json(&d) : print_text(&d);
 	donors_done(&d);

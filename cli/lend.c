@@ -18,12 +18,12 @@ static bool is_spec(const char *s)
 
 static int print_json(const struct lr_msg_lend_r *r)
 {
-	return out_json(json_pack("{so so so so}",
-				  "lend", out_json_str(r->spec),
-				  "lent_bytes", out_json_u64(r->lent),
-				  "held_bytes", out_json_u64(r->used),
-				  "host_available_bytes",
-				  out_json_u64(r->host_available)), 0);
+	return out_json(json_pack("{so so so so}", "lend",
+				  out_json_str(r->spec), "lent_bytes",
+				  out_json_u64(r->lent), "held_bytes",
+				  out_json_u64(r->used), "host_available_bytes",
+				  out_json_u64(r->host_available)),
+			0);
 }
 
 static int print_text(const struct lr_msg_lend_r *r)
@@ -31,8 +31,8 @@ static int print_text(const struct lr_msg_lend_r *r)
 	char lent[24], used[24], left[24], *spec = out_escape_str(r->spec);
 
 	printf("lends %s (%s), %s of it in use; %s of RAM available on this "
-	       "machine\n", lr_text_bytes(r->lent, lent), spec,
-	       lr_text_bytes(r->used, used),
+	       "machine\n",
+	       lr_text_bytes(r->lent, lent), spec, lr_text_bytes(r->used, used),
 	       lr_text_bytes(r->host_available, left));
 	free(spec);
 	return out_finish(0);
@@ -45,13 +45,14 @@ static int answer(const struct cli *c, const struct lr_answer *a, bool changed)
 
 	if (!lr_dec_lend_r(a->f.meta, a->f.h.meta, &r))
 		return out_say(1, "the donor's answer cannot be read: is it of "
-			       "another version?");
+				  "another version?");
 	code = lr_err_exit(lr_err_from_wire(r.err));
 	if (code)
 		return out_say(code, "%.*s", (int)r.text.n, r.text.p);
 	code = c->json ? print_json(&r) : print_text(&r);
 	if (!code && changed)
-		out_say(0, "until the donor restarts. For good: lend = "
+		out_say(0,
+			"until the donor restarts. For good: lend = "
 			"\"%.*s\"; in donor_role of the configuration",
 			(int)r.spec.n, r.spec.p);
 	return code;
@@ -59,14 +60,14 @@ static int answer(const struct cli *c, const struct lr_answer *a, bool changed)
 
 int cli_lend(struct cli *c, int argc, char **argv)
 {
-	static const char *const daemons[] = { CLI_DONOR, NULL };
-	struct lr_msg_lend m = { .spec = lr_str(argc ? argv[0] : "") };
+	static const char *const daemons[] = {CLI_DONOR, NULL};
+	struct lr_msg_lend m = {.spec = lr_str(argc ? argv[0] : "")};
 	struct lr_answer a;
 	int code;
 
 	if (argc && !is_spec(argv[0]))
 		return out_say(2, "lend takes a size (8GiB), a share of the "
-			       "RAM (25%%), auto, or off");
+				  "RAM (25%%), auto, or off");
 	if (!cli_open(c, daemons))
 		return 1;
 	code = CLI_ASK(c, LEND, lend, &m, LEND_R, &a);

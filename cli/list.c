@@ -11,7 +11,8 @@
 
 #define PATTERN_MAX 1024u
 
-/* --- a row -------------------------------------------------------------------- */
+/* --- a row
+ * -------------------------------------------------------------------- */
 
 char *objects_owner(const struct lr_rec_listed *o)
 {
@@ -32,9 +33,8 @@ static json_t *donors_json(struct lr_str names)
 
 	while (names.n) {
 		comma = memchr(names.p, ',', names.n);
-		one = (struct lr_str){ names.p,
-				       comma ? (uint16_t)(comma - names.p) :
-					       names.n };
+		one = (struct lr_str){
+			names.p, comma ? (uint16_t)(comma - names.p) : names.n};
 		json_array_append_new(j, out_json_str(one));
 		one.n = (uint16_t)(one.n + (comma != NULL));
 		names.p += one.n;
@@ -46,6 +46,7 @@ static json_t *donors_json(struct lr_str names)
 json_t *objects_json(const struct lr_rec_listed *o)
 {
 	char id[LR_ID_TEXT + 1], *owner = objects_owner(o);
+	/* clang-format off */
 	json_t *j = json_pack(
 		"{so so so si si so so so so sb}",
 		"id", out_json_text(lr_id_format(&o->id, id)),
@@ -58,6 +59,7 @@ json_t *objects_json(const struct lr_rec_listed *o)
 		"expires", out_json_time(o->expires_ms),
 		"owner", out_json_text(owner),
 		"public", o->flags & LR_OBJECT_PUBLIC);
+	/* clang-format on */
 
 	free(owner);
 	return out_must(j);
@@ -68,10 +70,9 @@ static void print_long(const struct lr_rec_listed *o)
 	char *owner = objects_owner(o), *donors = out_escape_str(o->donors);
 	char expires[32];
 
-	printf("  %-16s  %-16s  %-7s  %-24s", out_local_time(o->expires_ms,
-							     expires),
-	       owner, o->flags & LR_OBJECT_PUBLIC ? "public" : "private",
-	       donors);
+	printf("  %-16s  %-16s  %-7s  %-24s",
+	       out_local_time(o->expires_ms, expires), owner,
+	       o->flags & LR_OBJECT_PUBLIC ? "public" : "private", donors);
 	free(owner);
 	free(donors);
 }
@@ -99,7 +100,8 @@ static void print_head(const struct cli *c)
 	puts("  NAME");
 }
 
-/* --- pages ----------------------------------------------------------------------- */
+/* --- pages
+ * ----------------------------------------------------------------------- */
 
 struct listing {
 	uint64_t rows;
@@ -134,7 +136,7 @@ static int take_page(const struct cli *c, struct listing *l,
 
 	if (!lr_dec_list_r(a->f.meta, a->f.h.meta, &r))
 		return out_say(1, "the coordinator's list cannot be read: is "
-			       "it of another version?");
+				  "it of another version?");
 	if (r.err)
 		return out_say(lr_err_exit(lr_err_from_wire(r.err)), "%.*s",
 			       (int)r.text.n, r.text.p);
@@ -146,21 +148,21 @@ static int take_page(const struct cli *c, struct listing *l,
 	l->more = r.more;
 	if (in.bad || (r.more && l->rows == before))
 		return out_say(1, "the coordinator's list cannot be read: is "
-			       "it of another version?");
+				  "it of another version?");
 	return 0;
 }
 
 static int take_pages(struct cli *c, const char *pattern)
 {
-	struct listing l = { .more = true };
+	struct listing l = {.more = true};
 	int code = 0;
 
 	while (l.more && !code) {
-		struct lr_msg_list m = { .uid = (uint32_t)geteuid(),
-					 .flags = c->all ? LR_LIST_ALL : 0,
-					 .after = l.last,
-					 .first = l.rows == 0,
-					 .pattern = lr_str(pattern) };
+		struct lr_msg_list m = {.uid = (uint32_t)geteuid(),
+					.flags = c->all ? LR_LIST_ALL : 0,
+					.after = l.last,
+					.first = l.rows == 0,
+					.pattern = lr_str(pattern)};
 		struct lr_answer a;
 
 		code = CLI_ASK(c, LIST, list, &m, LIST_R, &a);
@@ -180,12 +182,14 @@ static int take_pages(struct cli *c, const char *pattern)
 
 int cli_list(struct cli *c, int argc, char **argv)
 {
-	static const char *const daemons[] = { CLI_REQUESTER, CLI_COORDINATOR,
-					       NULL };
+	static const char *const daemons[] = {CLI_REQUESTER, CLI_COORDINATOR,
+					      NULL};
 	const char *pattern = argc ? argv[0] : "";
+	int code;
 
 	if (strlen(pattern) > PATTERN_MAX)
 		return out_say(2, "the pattern is longer than %u bytes",
 			       PATTERN_MAX);
-	return cli_open(c, daemons) ? take_pages(c, pattern) : 1;
+	code = cli_open_pool(c, daemons);
+	return code ? code : take_pages(c, pattern);
 }

@@ -4,6 +4,7 @@ cli_lanram_SOURCES = \
 	cli/admin.c \
 	cli/cli.h \
 	cli/donors.c \
+	cli/here.c \
 	cli/lend.c \
 	cli/list.c \
 	cli/main.c \

@@ -68,7 +68,8 @@ static const struct cli_cmd commands[] = {
 /* clang-format on */
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 
-/* --- help ---------------------------------------------------------------------- */
+/* --- help
+ * ---------------------------------------------------------------------- */
 
 static void usage(FILE *out)
 {
@@ -113,7 +114,8 @@ static int help_of(const struct cli_cmd *m)
 	return out_finish(0);
 }
 
-/* --- what was typed --------------------------------------------------------------- */
+/* --- what was typed
+ * --------------------------------------------------------------- */
 
 /* Letters to add, drop or change to come from a to b. */
 static size_t distance(const char *a, const char *b)
@@ -148,20 +150,23 @@ static int unknown_command(const char *name)
 
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		d = strlen(name) < 3 || strncmp(commands[i].name, name,
-						strlen(name)) ?
-			    distance(name, commands[i].name) :
-			    0;
+						strlen(name))
+			    ? distance(name, commands[i].name)
+			    : 0;
 		if (d < least && d < strlen(name)) {
 			least = d;
 			best = &commands[i];
 		}
 	}
 	if (best)
-		return out_say(2, "lanram: no command \"%s\". Did you mean "
-			       "\"%s\"? `lanram --help` shows all", name,
-			       best->name);
-	return out_say(2, "lanram: no command \"%s\". `lanram --help` shows "
-		       "all", name);
+		return out_say(2,
+			       "lanram: no command \"%s\". Did you mean "
+			       "\"%s\"? `lanram --help` shows all",
+			       name, best->name);
+	return out_say(2,
+		       "lanram: no command \"%s\". `lanram --help` shows "
+		       "all",
+		       name);
 }
 
 static const struct cli_cmd *find_command(const char *name)
@@ -178,17 +183,17 @@ static size_t make_getopt(const struct cli_opt *opts, struct option *longs,
 	size_t n = 0;
 
 	for (; opts[n].name && n < MAX_OPTS; n++) {
-		longs[n] = (struct option){ opts[n].name,
-					    opts[n].arg ? required_argument :
-							  no_argument,
-					    NULL, (int)(256 + n) };
+		longs[n] = (struct option){opts[n].name,
+					   opts[n].arg ? required_argument
+						       : no_argument,
+					   NULL, (int)(256 + n)};
 		if (!opts[n].letter)
 			continue;
 		*shorts++ = opts[n].letter;
 		if (opts[n].arg)
 			*shorts++ = ':';
 	}
-	longs[n] = (struct option){ 0 };
+	longs[n] = (struct option){0};
 	*shorts = '\0';
 	return n;
 }
@@ -244,10 +249,11 @@ static int run_command(struct cli *c, int argc, char **argv)
 		return help_of(c->cmd);
 	n = argc - optind;
 	if (!count_is_right(c->cmd, n))
-		return out_say(2, "Usage: lanram %s [OPTION...]%s%s. More: "
-			       "`lanram %s --help`", c->cmd->name,
-			       c->cmd->args[0] ? " " : "", c->cmd->args,
-			       c->cmd->name);
+		return out_say(2,
+			       "Usage: lanram %s [OPTION...]%s%s. More: "
+			       "`lanram %s --help`",
+			       c->cmd->name, c->cmd->args[0] ? " " : "",
+			       c->cmd->args, c->cmd->name);
 	if (!lr_config_read(&c->cfg, c->config, why, sizeof why))
 		return out_say(2, "lanram: %s", why);
 	code = c->cmd->run(c, n, argv + optind);
@@ -258,12 +264,12 @@ static int run_command(struct cli *c, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ 0 },
+		{"config", required_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
 	};
-	struct cli c = { 0 };
+	struct cli c = {0};
 	int opt;
 
 	setlocale(LC_CTYPE, "");

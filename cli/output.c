@@ -19,14 +19,15 @@ void *out_must(void *p)
 	return p;
 }
 
-/* --- text from outside ------------------------------------------------------ */
+/* --- text from outside ------------------------------------------------------
+ */
 
 /* Length of the well-formed UTF-8 character at `p`; 0: none. */
 static size_t utf8(const unsigned char *p, size_t left, uint32_t *ret)
 {
 	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
 	uint32_t c = n == 1 ? p[0] : p[0] & (0x7fu >> n);
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 
 	if ((p[0] >= 0x80 && p[0] < 0xc2) || p[0] > 0xf4 || n > left)
 		return 0;
@@ -101,7 +102,8 @@ int out_finish(int code)
 	return out_say(1, "standard output: %s", strerror(errno));
 }
 
-/* --- times ---------------------------------------------------------------------- */
+/* --- times
+ * ---------------------------------------------------------------------- */
 
 char *out_time(uint64_t unix_ms, char *out)
 {
@@ -140,14 +142,15 @@ char *out_span(uint64_t ms, char *out)
 	return out;
 }
 
-/* --- tables ------------------------------------------------------------------------ */
+/* --- tables
+ * ------------------------------------------------------------------------ */
 
 void out_cell(struct out_table *t, char *text)
 {
 	if (t->n == t->cap) {
 		t->cap = t->cap ? t->cap * 2 : 64;
-		t->cells = out_must(realloc(t->cells,
-					    t->cap * sizeof *t->cells));
+		t->cells =
+			out_must(realloc(t->cells, t->cap * sizeof *t->cells));
 	}
 	t->cells[t->n++] = out_must(text);
 }
@@ -204,7 +207,7 @@ static void print_cell(const struct out_table *t, size_t i, size_t width)
 
 void out_table_print(struct out_table *t)
 {
-	size_t width[OUT_COLUMNS] = { 0 }, w;
+	size_t width[OUT_COLUMNS] = {0}, w;
 
 	for (size_t i = 0; i < t->n; i++) {
 		w = width_of(t->cells[i]);
@@ -218,7 +221,9 @@ void out_table_print(struct out_table *t)
 	free(t->cells);
 }
 
-/* --- JSON ----------------------------------------------------------------------------- */
+/* --- JSON
+ * -----------------------------------------------------------------------------
+ */
 
 /* Bytes that are no UTF-8 cannot stand in JSON: they are escaped. */
 static json_t *text_n(const char *p, size_t n)

@@ -8,7 +8,8 @@
 
 #include "wire/msg.h"
 
-/* A sentence on stderr, safe for a terminal, with a line end. Returns `code`. */
+/* A sentence on stderr, safe for a terminal, with a line end. Returns `code`.
+ */
 __attribute__((format(printf, 2, 3))) int out_say(int code, const char *fmt,
 						  ...);
 
@@ -41,11 +42,12 @@ struct out_table {
 /* "NAME|STATE|>LENT": `>` aligns to the right. */
 void out_table_init(struct out_table *t, const char *head);
 void out_cell(struct out_table *t, char *text); /* takes it */
-__attribute__((format(printf, 2, 3))) void
-out_cellf(struct out_table *t, const char *fmt, ...);
+__attribute__((format(printf, 2, 3))) void out_cellf(struct out_table *t,
+						     const char *fmt, ...);
 void out_table_print(struct out_table *t); /* and frees */
 
-/* --- JSON ------------------------------------------------------------------ */
+/* --- JSON ------------------------------------------------------------------
+ */
 
 /* Never NULL: out of memory ends the program. Empty text, time 0 and a number
  * that is not known are null. */

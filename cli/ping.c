@@ -46,7 +46,7 @@ static int ask_here(struct cli *c)
 
 static int ask_status(struct cli *c)
 {
-	struct lr_msg_status m = { .uid = (uint32_t)geteuid() };
+	struct lr_msg_status m = {.uid = (uint32_t)geteuid()};
 	struct lr_answer a;
 	int code = CLI_ASK(c, STATUS, status, &m, STATUS_R, &a);
 
@@ -61,12 +61,14 @@ struct times {
 
 static bool is_asked(const struct lr_rec_donor *d, const char *ref)
 {
-	return !ref || (d->name.n == strlen(ref) &&
-			!memcmp(d->name.p, ref, d->name.n)) ||
+	return !ref ||
+	       (d->name.n == strlen(ref) &&
+		!memcmp(d->name.p, ref, d->name.n)) ||
 	       lr_dev_matches(ref, &d->dev);
 }
 
-/* --- showing ---------------------------------------------------------------------- */
+/* --- showing
+ * ---------------------------------------------------------------------- */
 
 static json_t *us_or_null(uint32_t us)
 {
@@ -83,17 +85,18 @@ static int print_json(const struct times *t, const struct donors *d,
 
 		if (is_asked(r, ref))
 			json_array_append_new(
-				rows, json_pack("{so ss s{so so}}", "name",
-						out_json_str(r->name), "state",
-						donors_state(r->state),
-						"latency_us", "p50",
-						us_or_null(r->p50_us), "p99",
-						us_or_null(r->p99_us)));
+				rows,
+				json_pack("{so ss s{so so}}", "name",
+					  out_json_str(r->name), "state",
+					  donors_state(r->state), "latency_us",
+					  "p50", us_or_null(r->p50_us), "p99",
+					  us_or_null(r->p99_us)));
 	}
 	return out_json(json_pack("{so so so}", "daemon_us",
 				  out_json_u64(t->daemon_us), "coordinator_us",
 				  out_json_u64(t->coordinator_us), "donors",
-				  rows), 0);
+				  rows),
+			0);
 }
 
 static void print_donor(const struct lr_rec_donor *d)
@@ -138,8 +141,9 @@ static int look_for(const struct donors *d, const char *ref)
 
 		if (is_asked(r, ref))
 			return r->state == LR_DONOR_DOWN ||
-					       r->state == LR_DONOR_PENDING ?
-				       4 : 0;
+					       r->state == LR_DONOR_PENDING
+				       ? 4
+				       : 0;
 	}
 	return out_say(3, "no donor \"%s\". `lanram donors` shows them", ref);
 }
@@ -147,7 +151,7 @@ static int look_for(const struct donors *d, const char *ref)
 int cli_ping(struct cli *c, int argc, char **argv)
 {
 	const char *ref = argc ? argv[0] : NULL;
-	struct donors d = { 0 };
+	struct donors d = {0};
 	struct times t;
 	int code = cli_open_data(c);
 

@@ -22,7 +22,7 @@ static const char *path_of(const struct cli *c, const char *daemon, char *out,
 /* Somebody listens there, and takes us. */
 static bool is_served(const char *path)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd, failed;
 
 	if (strlen(path) >= sizeof a.sun_path)
@@ -40,7 +40,7 @@ static bool is_served(const char *path)
 bool cli_open(struct cli *c, const char *const *daemons)
 {
 	char path[128];
-	struct lanram_options opt = { .socket = path };
+	struct lanram_options opt = {.socket = path};
 	const char *chosen = daemons[0];
 
 	for (size_t i = daemons[1] ? 0 : 1; daemons[i]; i++) {
@@ -63,7 +63,18 @@ int cli_check_ref(const char *ref)
 	if (ref[0] && strlen(ref) <= LR_OBJECT_NAME_MAX)
 		return 0;
 	return out_say(2, "an ID, a prefix of it (6 characters or more) or a "
-		       "name is needed. `lanram list` shows them");
+			  "name is needed. `lanram list` shows them");
+}
+
+bool cli_try_again(const char *ref, enum lanram_err err, unsigned *tries)
+{
+	struct lr_id id;
+
+	if (err != LANRAM_ABSENT || lr_id_parse(ref, &id) || *tries >= 4)
+		return false;
+	++*tries;
+	usleep(100000);
+	return true;
 }
 
 int cli_failed(struct cli *c, enum lanram_err err)
@@ -83,8 +94,8 @@ static int done_with(const struct lr_answer *a)
 		return 0;
 	code = lr_err_exit(lr_err_from_wire(m.err));
 	text = out_escape_str(m.text);
-	out_say(code, "%s", text[0] ? text :
-				      lr_err_text(lr_err_from_wire(m.err)));
+	out_say(code, "%s",
+		text[0] ? text : lr_err_text(lr_err_from_wire(m.err)));
 	free(text);
 	return code;
 }
@@ -105,73 +116,12 @@ int cli_ask(struct cli *c, unsigned type, const struct lr_writer *meta,
 	}
 	code = done_with(ret);
 	if (!code && ret->f.h.type != want)
-		code = out_say(1, "the %s daemon answers %s with %s: is it of "
-			       "another version?", c->socket,
-			       lr_msg_name(type), lr_msg_name(ret->f.h.type));
+		code = out_say(1,
+			       "the %s daemon answers %s with %s: is it of "
+			       "another version?",
+			       c->socket, lr_msg_name(type),
+			       lr_msg_name(ret->f.h.type));
 	if (code)
 		lr_answer_done(ret);
 	return code;
-}
-
-/* --- how the local daemon stands ------------------------------------------------ */
-
-int cli_here(struct cli *c, struct cli_here *ret)
-{
-	struct lr_msg_here m = { 0 };
-	struct lr_msg_here_r r;
-	struct lr_answer a;
-	int code = CLI_ASK(c, HERE, here, &m, HERE_R, &a);
-
-	if (code)
-		return code;
-	if (lr_dec_here_r(a.f.meta, a.f.h.meta, &r)) {
-		ret->state = r.state;
-		lr_str_copy(r.name, ret->name, sizeof ret->name);
-		lr_str_copy(r.pool_name, ret->pool, sizeof ret->pool);
-		lr_str_copy(r.coordinator, ret->coordinator,
-			    sizeof ret->coordinator);
-		lr_str_copy(r.code, ret->code, sizeof ret->code);
-		lr_str_copy(r.detail, ret->interfaces,
-			    sizeof ret->interfaces);
-	} else {
-		code = out_say(1, "the %s daemon answers something else: is it "
-			       "of another version?", c->socket);
-	}
-	lr_answer_done(&a);
-	return code;
-}
-
-int cli_not_in_pool(const struct cli *c, const struct cli_here *here)
-{
-	switch (here->state) {
-	case LR_HERE_PENDING:
-		return out_say(6, "not admitted yet: pool \"%s\" on %s has "
-			       "this machine's request, code %s. There, as "
-			       "root: lanram admit %s", here->pool,
-			       here->coordinator, here->code, here->code);
-	case LR_HERE_REFUSED:
-		return out_say(6, "not admitted: an admin of pool \"%s\" on %s "
-			       "refused this machine. Ask them; it asks again "
-			       "by itself", here->pool, here->coordinator);
-	case LR_HERE_WRONG_POOL:
-		return out_say(6, "another pool calls itself \"%s\" here: its "
-			       "key is not the one this machine knows, so it "
-			       "gets no data. If the pool was made anew: rm "
-			       "%s/pool.%s and restart the lanram daemons",
-			       here->pool, c->cfg.state_dir, here->pool);
-	default:
-		return 0;
-	}
-}
-
-int cli_open_data(struct cli *c)
-{
-	static const char *const daemons[] = { CLI_REQUESTER, NULL };
-	struct cli_here here;
-	int code;
-
-	if (!cli_open(c, daemons))
-		return 1;
-	code = cli_here(c, &here);
-	return code ? code : cli_not_in_pool(c, &here);
 }

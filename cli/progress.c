@@ -11,8 +11,8 @@
 
 #include "client/object.h"
 
-#define FIRST_US 1000000u
-#define EVERY_US 200000u
+#define FIRST_US     1000000u
+#define EVERY_US     200000u
 #define NAME_COLUMNS 24
 
 static struct {
@@ -60,7 +60,7 @@ static unsigned columns(void)
 /* The beginning of the name that has at most `max` columns, in bytes. */
 static int fit(const char *name, unsigned max)
 {
-	mbstate_t state = { 0 };
+	mbstate_t state = {0};
 	unsigned used = 0;
 	size_t at = 0, len = strlen(name), n;
 	wchar_t c;
@@ -143,11 +143,15 @@ static void draw(uint64_t done)
 
 	n = (unsigned)numbers(done, text, sizeof text);
 	if (n > wide)
-		text[n = wide] = '\0';
+		n = (unsigned)snprintf(text, sizeof text, "%s",
+				       lr_text_bytes(done, cells));
+	if (n > wide)
+		return;
 	room = wide - n;
 	if (room > 6 && bar.name[0])
-		name = (unsigned)fit(bar.name, room - 2 < NAME_COLUMNS ?
-						       room - 2 : NAME_COLUMNS);
+		name = (unsigned)fit(bar.name, room - 2 < NAME_COLUMNS
+						       ? room - 2
+						       : NAME_COLUMNS);
 	room = room > name + 2 ? room - name - 2 : 0;
 	fill_bar(cells, sizeof cells, room, done);
 	fprintf(stderr, "\r%.*s%s%s%s\033[K", (int)name, bar.name,

@@ -12,7 +12,7 @@ void progress_start(const char *name, uint64_t total);
 void progress_to(uint64_t done);
 void progress_hide(void); /* before anything else is printed */
 void progress_stop(void);
-uint64_t progress_ms(void); /* since the start */
+uint64_t progress_ms(void);	/* since the start */
 uint64_t progress_now_us(void); /* a clock that runs evenly */
 
 #endif

@@ -6,6 +6,7 @@
 int cli_remove(struct cli *c, int argc, char **argv)
 {
 	enum lanram_err err;
+	unsigned tries;
 	int code, worst = 0;
 
 	for (int i = 0; i < argc; i++) {
@@ -17,7 +18,10 @@ int cli_remove(struct cli *c, int argc, char **argv)
 	if (code)
 		return code;
 	for (int i = 0; i < argc; i++) {
-		err = lanram_remove(c->pool, argv[i]);
+		tries = 0;
+		do
+			err = lanram_remove(c->pool, argv[i]);
+		while (cli_try_again(argv[i], err, &tries));
 		code = err ? cli_failed(c, err) : 0;
 		if (code > worst)
 			worst = code;

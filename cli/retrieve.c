@@ -74,6 +74,7 @@ int cli_retrieve(struct cli *c, int argc, char **argv)
 	struct lanram_object info;
 	struct lanram_reader *r;
 	enum lanram_err err;
+	unsigned tries = 0;
 	int code;
 
 	(void)argc;
@@ -82,7 +83,9 @@ int cli_retrieve(struct cli *c, int argc, char **argv)
 		code = cli_open_data(c);
 	if (code)
 		return code;
-	err = lanram_reader_open(c->pool, argv[0], &r, &info);
+	do
+		err = lanram_reader_open(c->pool, argv[0], &r, &info);
+	while (cli_try_again(argv[0], err, &tries));
 	if (err)
 		return cli_failed(c, err);
 	code = transfer(c, r, &info);

@@ -17,9 +17,10 @@ static void signal_cb(int signum)
 /* No SA_RESTART: what blocks in read or write shall end, too. */
 void cli_catch_signals(struct cli *c)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction act = { .sa_handler = signal_cb,
-				 .sa_flags = (int)SA_RESETHAND }, old;
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction act = {.sa_handler = signal_cb,
+				.sa_flags = (int)SA_RESETHAND},
+			 old;
 
 	ended = c->pool;
 	sigemptyset(&act.sa_mask);

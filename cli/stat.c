@@ -13,7 +13,7 @@
 
 struct facts {
 	struct lanram_object o;
-	struct lr_answer row;	 /* RESOLVE_R */
+	struct lr_answer row; /* RESOLVE_R */
 	struct lr_rec_listed rec;
 	bool listed; /* rec is there */
 	struct donors donors;
@@ -22,7 +22,7 @@ struct facts {
 /* Quiet: stat goes on without. */
 static void ask_coordinator(struct cli *c, struct facts *f)
 {
-	struct lr_msg_resolve m = { .ref = lr_str(f->o.id) };
+	struct lr_msg_resolve m = {.ref = lr_str(f->o.id)};
 	uint8_t meta[128];
 	struct lr_writer w = lr_writer(meta, sizeof meta);
 	struct lr_reader in;
@@ -37,7 +37,8 @@ static void ask_coordinator(struct cli *c, struct facts *f)
 		donors_try(c, &f->donors);
 }
 
-/* --- JSON ------------------------------------------------------------------------- */
+/* --- JSON
+ * ------------------------------------------------------------------------- */
 
 static const char *state_of(const struct facts *f, struct lr_str name)
 {
@@ -56,11 +57,12 @@ static json_t *copies_json(const struct facts *f, const json_t *names)
 	const char *state;
 	size_t i;
 
-	json_array_foreach ((json_t *)names, i, name) {
+	json_array_foreach((json_t *)names, i, name)
+	{
 		state = state_of(f, lr_str(json_string_value(name)));
-		json_array_append_new(
-			j, out_must(json_pack("{sO ss?}", "donor", name,
-					      "state", state)));
+		json_array_append_new(j, out_must(json_pack("{sO ss?}", "donor",
+							    name, "state",
+							    state)));
 	}
 	return j;
 }
@@ -74,6 +76,7 @@ static void hex(const uint8_t *p, char out[65])
 /* The coordinator's part when it is not there. */
 static json_t *own_words(const struct lanram_object *o)
 {
+	/* clang-format off */
 	return out_must(json_pack(
 		"{so so so sn si sn so so sn sb}",
 		"id", out_json_text(o->id),
@@ -86,6 +89,7 @@ static json_t *own_words(const struct lanram_object *o)
 		"expires", out_json_time(o->expires_ms),
 		"owner",
 		"public", o->is_public));
+	/* clang-format on */
 }
 
 static int print_json(const struct facts *f)
@@ -96,14 +100,16 @@ static int print_json(const struct facts *f)
 	hex(f->o.sha256, sha);
 	json_object_set_new(j, "chunks", out_json_u64(f->o.chunks));
 	json_object_set_new(j, "sha256", out_json_text(sha));
-	json_object_set_new(j, "per_copy",
-			    f->listed ? copies_json(f, json_object_get(
-							       j, "donors")) :
-					json_null());
+	json_object_set_new(
+		j, "per_copy",
+		f->listed ? copies_json(f, json_object_get(j, "donors"))
+			  : json_null());
 	return out_json(j, 0);
 }
 
-/* --- text --------------------------------------------------------------------------- */
+/* --- text
+ * ---------------------------------------------------------------------------
+ */
 
 static void print_copies(const struct facts *f)
 {
@@ -112,12 +118,14 @@ static void print_copies(const struct facts *f)
 
 	if (!f->listed) {
 		printf("copies    %d wanted; the coordinator is away, it knows "
-		       "where they are\n", f->o.copies_wanted);
+		       "where they are\n",
+		       f->o.copies_wanted);
 		return;
 	}
 	printf("copies    %u of %u", f->rec.copies, f->rec.wanted);
 	j = objects_json(&f->rec);
-	json_array_foreach (json_object_get(j, "donors"), i, one) {
+	json_array_foreach(json_object_get(j, "donors"), i, one)
+	{
 		const char *name = json_string_value(one);
 		const char *state = state_of(f, lr_str(name));
 		char *safe = out_escape(name, strlen(name));
@@ -127,7 +135,7 @@ static void print_copies(const struct facts *f)
 		free(safe);
 	}
 	json_decref(j);
-	puts(f->o.chunks ? "; chunks on all donors" : "");
+	puts(f->o.chunks ? "; its chunks on all donors" : "");
 }
 
 static void print_owner(const struct facts *f)
@@ -159,16 +167,17 @@ static int print_text(const struct facts *f)
 	print_copies(f);
 	printf("created   %s\nexpires   %s\n",
 	       out_local_time(f->o.created_ms, created),
-	       f->o.expires_ms ? out_local_time(f->o.expires_ms, expires) :
-				 "never");
+	       f->o.expires_ms ? out_local_time(f->o.expires_ms, expires)
+			       : "never");
 	print_owner(f);
 	return out_finish(0);
 }
 
 int cli_stat(struct cli *c, int argc, char **argv)
 {
-	struct facts f = { 0 };
+	struct facts f = {0};
 	enum lanram_err err;
+	unsigned tries = 0;
 	int code;
 
 	(void)argc;
@@ -177,7 +186,9 @@ int cli_stat(struct cli *c, int argc, char **argv)
 		code = cli_open_data(c);
 	if (code)
 		return code;
-	err = lanram_stat(c->pool, argv[0], &f.o);
+	do
+		err = lanram_stat(c->pool, argv[0], &f.o);
+	while (cli_try_again(argv[0], err, &tries));
 	if (err)
 		return cli_failed(c, err);
 	ask_coordinator(c, &f);

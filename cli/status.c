@@ -9,64 +9,26 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 
-#define LISTEN_MS 3000u
-#define POLL_MS 100u
-
-/* --- not in the pool ----------------------------------------------------------- */
-
-static int nothing_found(const struct cli *c, const struct cli_here *here)
-{
-	if (c->cfg.coordinator[0])
-		return out_say(4, "the coordinator at %s does not answer (%u s "
-			       "waited). Is it running there (sudo systemctl "
-			       "start lanram-coordinator), and is that address "
-			       "right in the configuration?",
-			       c->cfg.coordinator, LISTEN_MS / 1000);
-	if (!c->cfg.discovery)
-		return out_say(4, "no pool: discovery is off, and no "
-			       "coordinator is named in the configuration. Set "
-			       "coordinator = \"host:7450\"; or discovery = "
-			       "true;");
-	return out_say(4, "no pool on this LAN (listened %u s on %s). Start "
-		       "one: sudo systemctl enable --now lanram-coordinator. "
-		       "There is one? Name it: coordinator = \"host:7450\"; in "
-		       "the configuration, or see that UDP 5353 is open",
-		       LISTEN_MS / 1000, here->interfaces[0] ?
-					  here->interfaces : "no interface");
-}
+/* --- not in the pool
+ * ----------------------------------------------------------- */
 
 static int away(const struct cli_here *here)
 {
-	return out_say(4, "the coordinator of pool \"%s\" (%s) is away. What "
+	return out_say(4,
+		       "the coordinator of pool \"%s\" (%s) is away. What "
 		       "is stored can be read, and more be stored, all the "
 		       "same; status, list and names need it. There: sudo "
-		       "systemctl start lanram-coordinator", here->pool,
-		       here->coordinator[0] ? here->coordinator :
-					      "address not known");
-}
-
-/* A pool may take a moment to be found. */
-static int settle(struct cli *c, struct cli_here *here)
-{
-	int code = cli_here(c, here);
-
-	for (unsigned ms = 0; !code && here->state == LR_HERE_SEARCHING &&
-			      ms < LISTEN_MS; ms += POLL_MS) {
-		usleep(POLL_MS * 1000);
-		code = cli_here(c, here);
-	}
-	return code;
+		       "systemctl start lanram-coordinator",
+		       here->pool,
+		       here->coordinator[0] ? here->coordinator
+					    : "address not known");
 }
 
 /* 0: it is READY. */
 static int stands(struct cli *c, struct cli_here *here)
 {
-	int code = settle(c, here);
+	int code = cli_stand(c, here);
 
-	if (!code)
-		code = cli_not_in_pool(c, here);
-	if (!code && here->state == LR_HERE_SEARCHING)
-		code = nothing_found(c, here);
 	if (!code && here->state == LR_HERE_AWAY)
 		code = away(here);
 	return code;
@@ -80,18 +42,20 @@ static int donor_only(struct cli *c)
 
 	if (code)
 		return code;
-	return out_say(4, "the donor here is in pool \"%s\" through %s. How "
+	return out_say(4,
+		       "the donor here is in pool \"%s\" through %s. How "
 		       "the pool is, the local requester tells; it is not "
 		       "running (%s/requester.sock). sudo systemctl start "
-		       "lanram-requester", here.pool, here.coordinator,
-		       c->cfg.run_dir);
+		       "lanram-requester",
+		       here.pool, here.coordinator, c->cfg.run_dir);
 }
 
-/* --- the numbers ------------------------------------------------------------------- */
+/* --- the numbers
+ * ------------------------------------------------------------------- */
 
 static const char *health_name(unsigned health)
 {
-	static const char *const names[] = { "ok", "degraded", "critical" };
+	static const char *const names[] = {"ok", "degraded", "critical"};
 
 	return health < 3 ? names[health] : "unknown";
 }
@@ -110,12 +74,10 @@ static json_t *recovery_json(const struct lr_msg_status_r *r)
 
 	if (!r->recovery_left)
 		return json_null();
-	return out_must(json_pack("{so so so}",
-				  "bytes_left", out_json_u64(r->recovery_left),
-				  "bytes_per_s",
-				  out_json_u64(r->recovery_rate), "eta_s",
-				  eta == UINT64_MAX ? json_null() :
-						      out_json_u64(eta)));
+	return out_must(json_pack(
+		"{so so so}", "bytes_left", out_json_u64(r->recovery_left),
+		"bytes_per_s", out_json_u64(r->recovery_rate), "eta_s",
+		eta == UINT64_MAX ? json_null() : out_json_u64(eta)));
 }
 
 static json_t *reasons_json(struct lr_reader in)
@@ -130,6 +92,7 @@ static json_t *reasons_json(struct lr_reader in)
 
 static int print_json(const struct lr_msg_status_r *r, struct lr_reader why)
 {
+	/* clang-format off */
 	return out_json(json_pack(
 		"{so so so ss so s{so so} so so so so so s{so so so} so"
 		" s{sb sb sb} sb}",
@@ -156,6 +119,7 @@ static int print_json(const struct lr_msg_status_r *r, struct lr_reader why)
 		"any_machine", r->survives_machine,
 		"power_cut", 0,
 		"encrypted_links", r->encrypted), 0);
+	/* clang-format on */
 }
 
 static void print_pool(const struct lr_msg_status_r *r,
@@ -214,8 +178,8 @@ static void print_slots(const struct lr_msg_status_r *r)
 	printf("recovery   %s left, %s/s, %s\n",
 	       lr_text_bytes(r->recovery_left, left),
 	       lr_text_bytes(r->recovery_rate, rate),
-	       eta == UINT64_MAX ? "no end in sight" :
-				   out_span(eta * 1000, span));
+	       eta == UINT64_MAX ? "no end in sight"
+				 : out_span(eta * 1000, span));
 }
 
 static int print_text(const struct lr_msg_status_r *r, struct lr_reader why,
@@ -226,16 +190,17 @@ static int print_text(const struct lr_msg_status_r *r, struct lr_reader why,
 	print_room(r);
 	print_slots(r);
 	printf("survives   the loss of any donor: %s, of any machine: %s, a "
-	       "power cut: no\n", r->survives_donor ? "yes" : "no",
+	       "power cut: no\n",
+	       r->survives_donor ? "yes" : "no",
 	       r->survives_machine ? "yes" : "no");
-	printf("links      %s\n", r->encrypted ? "encrypted" :
-						 "in clear, authenticated");
+	printf("links      %s\n",
+	       r->encrypted ? "encrypted" : "in clear, authenticated");
 	return out_finish(0);
 }
 
 static int show(struct cli *c, const struct cli_here *here)
 {
-	struct lr_msg_status m = { .uid = (uint32_t)geteuid() };
+	struct lr_msg_status m = {.uid = (uint32_t)geteuid()};
 	struct lr_msg_status_r r;
 	struct lr_reader why;
 	struct lr_answer a;
@@ -246,19 +211,19 @@ static int show(struct cli *c, const struct cli_here *here)
 	why = lr_reader(a.f.bulk, a.f.h.bulk);
 	if (!lr_dec_status_r(a.f.meta, a.f.h.meta, &r))
 		code = out_say(1, "the coordinator's status cannot be read: is "
-			       "it of another version?");
+				  "it of another version?");
 	else
-		code = c->json ? print_json(&r, why) :
-				 print_text(&r, why, here);
+		code = c->json ? print_json(&r, why)
+			       : print_text(&r, why, here);
 	lr_answer_done(&a);
 	return code;
 }
 
 int cli_status(struct cli *c, int argc, char **argv)
 {
-	static const char *const daemons[] = { CLI_REQUESTER, CLI_COORDINATOR,
-					       CLI_DONOR, NULL };
-	struct cli_here here = { .state = LR_HERE_READY };
+	static const char *const daemons[] = {CLI_REQUESTER, CLI_COORDINATOR,
+					      CLI_DONOR, NULL};
+	struct cli_here here = {.state = LR_HERE_READY};
 	int code = 0;
 
 	(void)argc, (void)argv;

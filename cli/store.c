@@ -23,7 +23,8 @@ struct source {
 	uint64_t read;
 };
 
-/* --- options --------------------------------------------------------------------- */
+/* --- options
+ * --------------------------------------------------------------------- */
 
 static const char *base_name(const char *path)
 {
@@ -45,8 +46,10 @@ static int take_options(const struct cli *c, const char *path,
 	o->name = c->name ? c->name : path ? base_name(path) : NULL;
 	o->is_public = c->is_public;
 	if (o->name && !lr_object_name_valid(o->name, strlen(o->name)))
-		return out_say(2, "\"%s\" cannot be a name: 1 to 255 bytes of "
-			       "UTF-8 without control characters%s", o->name,
+		return out_say(2,
+			       "\"%s\" cannot be a name: 1 to 255 bytes of "
+			       "UTF-8 without control characters%s",
+			       o->name,
 			       c->name ? "" : ". Give one with --name");
 	return 0;
 }
@@ -59,25 +62,15 @@ static int open_source(struct source *s)
 			       s->path ? s->path : "standard input",
 			       strerror(errno));
 	if (S_ISDIR(s->was.st_mode))
-		return out_say(1, "%s is a folder. As one object: tar c %s | "
-			       "lanram store - --name %s.tar", s->path,
-			       s->path, base_name(s->path));
+		return out_say(1,
+			       "%s is a folder. As one object: tar c %s | "
+			       "lanram store - --name %s.tar",
+			       s->path, s->path, base_name(s->path));
 	return 0;
 }
 
-/* --- reading ------------------------------------------------------------------------ */
-
-/* Waiting on the loop leaves the descriptor non-blocking, for everybody who
- * shares it: that is put back at once. */
-static bool wait_for(struct cli *c, const struct source *s)
-{
-	int flags = fcntl(s->fd, F_GETFL);
-	bool ready = lr_client_wait_readable(c->pool, s->fd);
-
-	if (flags != -1 && !S_ISREG(s->was.st_mode))
-		fcntl(s->fd, F_SETFL, flags);
-	return ready && !cli_interrupted();
-}
+/* --- reading
+ * ------------------------------------------------------------------------ */
 
 /* Bytes; 0: the end; -1: interrupted; -2: an error, in errno. */
 static ssize_t read_some(struct cli *c, const struct source *s, void *buf)
@@ -85,7 +78,7 @@ static ssize_t read_some(struct cli *c, const struct source *s, void *buf)
 	ssize_t n;
 
 	do {
-		if (!wait_for(c, s))
+		if (!lr_client_wait_readable(c->pool, s->fd))
 			return -1;
 		n = read(s->fd, buf, BUFFER);
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
@@ -122,17 +115,18 @@ static int copy(struct cli *c, struct source *s, struct lanram_writer *w,
 		err = LANRAM_INTERRUPTED;
 	if (!err && n == -2)
 		snprintf(why, cap, "%.300s: %s. Nothing was stored",
-			 s->path ? s->path : "standard input",
-			 strerror(errno));
+			 s->path ? s->path : "standard input", strerror(errno));
 	else if (!err && has_changed(s))
-		snprintf(why, cap, "%.300s changed while it was read. Nothing "
+		snprintf(why, cap,
+			 "%.300s changed while it was read. Nothing "
 			 "was stored; store it again when nobody writes to it",
 			 s->path);
 	free(buf);
 	return why[0] ? 1 : (int)err;
 }
 
-/* --- telling ------------------------------------------------------------------------- */
+/* --- telling
+ * ------------------------------------------------------------------------- */
 
 static void tell(const struct cli *c, const char *name,
 		 const struct lanram_stored *st, uint64_t ms)
@@ -198,8 +192,8 @@ static int transfer(struct cli *c, struct source *s,
 
 int cli_store(struct cli *c, int argc, char **argv)
 {
-	struct lanram_store_options o = { .copies = 2 };
-	struct source s = { .fd = -1 };
+	struct lanram_store_options o = {.copies = 2};
+	struct source s = {.fd = -1};
 	char *name;
 	int code;
 
@@ -213,8 +207,9 @@ int cli_store(struct cli *c, int argc, char **argv)
 	if (!code) {
 		name = out_escape(o.name ? o.name : "",
 				  o.name ? strlen(o.name) : 0);
-		progress_start(name, S_ISREG(s.was.st_mode) ?
-					     (uint64_t)s.was.st_size : 0);
+		progress_start(name, S_ISREG(s.was.st_mode)
+					     ? (uint64_t)s.was.st_size
+					     : 0);
 		code = transfer(c, &s, &o);
 		free(name);
 	}

@@ -20,7 +20,13 @@ static int failed(const char *name)
 	return out_say(1, "%s: %s", name, strerror(errno));
 }
 
-/* --- where to --------------------------------------------------------------------- */
+static int is_folder(const char *name)
+{
+	return out_say(1, "%s is a folder: name a file in it", name);
+}
+
+/* --- where to
+ * --------------------------------------------------------------------- */
 
 static bool is_stdout(const struct stat *st)
 {
@@ -43,8 +49,8 @@ static int open_temporary(struct target *t)
 	int folder = slash ? (int)(slash - t->path) + 1 : 0;
 
 	if ((size_t)snprintf(t->temporary, sizeof t->temporary,
-			     "%.*s.lanram-XXXXXX", folder, t->path) >=
-	    sizeof t->temporary) {
+			     "%.*s.lanram-XXXXXX", folder,
+			     t->path) >= sizeof t->temporary) {
 		errno = ENAMETOOLONG;
 		return failed(t->name);
 	}
@@ -64,8 +70,10 @@ static int find_path(struct target *t, bool exists)
 		return failed(t->name);
 	if (exists)
 		return 0;
-	if (!len || t->name[len - 1] == '/' || len >= sizeof t->path) {
-		errno = !len ? ENOENT : len < PATH_MAX ? EISDIR : ENAMETOOLONG;
+	if (len && t->name[len - 1] == '/')
+		return is_folder(t->name);
+	if (!len || len >= sizeof t->path) {
+		errno = len ? ENAMETOOLONG : ENOENT;
 		return failed(t->name);
 	}
 	memcpy(t->path, t->name, len + 1);
@@ -78,7 +86,7 @@ int target_open(struct target *t, const char *path)
 	bool exists;
 	int code;
 
-	*t = (struct target){ .fd = STDOUT_FILENO, .name = "standard output" };
+	*t = (struct target){.fd = STDOUT_FILENO, .name = "standard output"};
 	if (!path || !strcmp(path, "-"))
 		return 0;
 	exists = stat(path, &st) == 0;
@@ -86,14 +94,16 @@ int target_open(struct target *t, const char *path)
 		return 0; /* /dev/stdout */
 	t->name = path;
 	if (exists && S_ISDIR(st.st_mode))
-		return out_say(1, "%s is a folder: name a file in it", path);
+		return is_folder(path);
 	if (exists && !S_ISREG(st.st_mode))
 		return open_through(t);
 	code = find_path(t, exists);
 	return code ? code : open_temporary(t);
 }
 
-/* --- bytes --------------------------------------------------------------------------- */
+/* --- bytes
+ * ---------------------------------------------------------------------------
+ */
 
 int target_write(struct target *t, const void *buf, size_t n)
 {
@@ -108,7 +118,7 @@ int target_write(struct target *t, const void *buf, size_t n)
 		} else if (cli_interrupted()) {
 			return out_say(130, "interrupted");
 		} else if (errno == EAGAIN) {
-			struct pollfd p = { .fd = t->fd, .events = POLLOUT };
+			struct pollfd p = {.fd = t->fd, .events = POLLOUT};
 
 			poll(&p, 1, -1);
 		} else if (errno != EINTR) {
@@ -118,7 +128,9 @@ int target_write(struct target *t, const void *buf, size_t n)
 	return 0;
 }
 
-/* --- the end ---------------------------------------------------------------------------- */
+/* --- the end
+ * ----------------------------------------------------------------------------
+ */
 
 static int put_in_place(struct target *t)
 {

@@ -8,8 +8,8 @@
 
 struct target {
 	int fd;
-	const char *name;	   /* for messages */
-	char path[PATH_MAX];	   /* to be replaced */
+	const char *name;	  /* for messages */
+	char path[PATH_MAX];	  /* to be replaced */
 	char temporary[PATH_MAX]; /* empty: written through */
 };
 

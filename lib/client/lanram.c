@@ -3,6 +3,7 @@
 #include "client/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,43 +71,25 @@ void lr_client_interrupt(struct lanram *p)
 	uv_async_send(&p->wake);
 }
 
-struct readable {
-	uv_poll_t poll;
-	bool ready, closed;
-};
-
-static void readable_cb(uv_poll_t *poll, int status, int events)
-{
-	struct readable *r = poll->data;
-
-	(void)status, (void)events;
-	r->ready = true;
-	uv_poll_stop(poll);
-}
-
-static void poll_closed_cb(uv_handle_t *h)
-{
-	struct readable *r = h->data;
-
-	r->closed = true;
-}
-
+/* By poll, on the loop and `fd` together: uv_poll would leave `fd`, and so
+ * everybody who shares it (a terminal, a script), in non-blocking mode. */
 bool lr_client_wait_readable(struct lanram *p, int fd)
 {
-	struct readable r = { .ready = false };
+	struct pollfd on[] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = uv_backend_fd(&p->loop), .events = POLLIN },
+	};
 
 	if (!lr_client_enter(p))
 		return false;
-	if (uv_poll_init(&p->loop, &r.poll, fd))
-		return true; /* a file */
-	r.poll.data = &r;
-	uv_poll_start(&r.poll, UV_READABLE | UV_DISCONNECT, readable_cb);
-	while (!r.ready && !p->interrupted)
-		uv_run(&p->loop, UV_RUN_ONCE);
-	uv_close((uv_handle_t *)&r.poll, poll_closed_cb);
-	while (!r.closed)
+	while (!p->interrupted) {
 		uv_run(&p->loop, UV_RUN_NOWAIT);
-	return !p->interrupted;
+		if (!p->interrupted &&
+		    poll(on, 2, uv_backend_timeout(&p->loop)) > 0 &&
+		    on[0].revents)
+			return true;
+	}
+	return false;
 }
 
 /* --- questions ------------------------------------------------------------------- */
