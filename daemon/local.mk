@@ -6,6 +6,7 @@ daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
 	daemon/coordinator/state.c daemon/coordinator/peers.c \
 	daemon/coordinator/donors.c daemon/coordinator/devices.c \
 	daemon/coordinator/query.c daemon/coordinator/objects.c \
+	daemon/coordinator/watch.c \
 	daemon/donor/donor.c daemon/donor/host.c daemon/donor/host.h \
 	daemon/donor/mailbox.c daemon/donor/mailbox.h \
 	daemon/donor/shard.c daemon/donor/shard.h daemon/donor/slots.c \

@@ -22,44 +22,6 @@ const char *lr_coordinator_name_of(const struct lr_coordinator *k,
 
 /* --- what the rules ask for ------------------------------------------------ */
 
-static const struct {
-	enum lr_event_kind kind;
-	enum lr_log_level level;
-	const char *text; /* may use the count */
-} events[] = {
-	{ LR_EVENT_JOINED, LR_LOG_INFO, "joined" },
-	{ LR_EVENT_SUSPECT, LR_LOG_INFO, "is silent, asking others" },
-	{ LR_EVENT_CLEARED, LR_LOG_INFO, "was reached, it stays" },
-	{ LR_EVENT_LEFT, LR_LOG_INFO, "left" },
-	{ LR_EVENT_DOWN, LR_LOG_WARNING, "is down" },
-	{ LR_EVENT_RETURNED_EMPTY, LR_LOG_WARNING, "came back empty" },
-	{ LR_EVENT_UNAVAILABLE, LR_LOG_ERROR, "slots cannot be read now" },
-	{ LR_EVENT_LOST, LR_LOG_ERROR, "slots lost all copies" },
-	{ LR_EVENT_HEALED, LR_LOG_INFO, "all slots are full again" },
-	{ LR_EVENT_DRAINED, LR_LOG_INFO, "is drained" },
-	{ LR_EVENT_FULL, LR_LOG_WARNING, "has no room for copies" },
-	{ LR_EVENT_WAITING, LR_LOG_ERROR,
-	  "the donors have seen later epochs than this state file: waiting "
-	  "until every known donor said hello" },
-};
-
-static void say_event(struct lr_coordinator *k, const struct lr_coord_act *a)
-{
-	const char *name = lr_dev_is_zero(&a->dev) ?
-				   "" :
-				   lr_coordinator_name_of(k, &a->dev);
-	char safe[LR_NAME_MAX * 4];
-	char count[32] = "";
-
-	lr_log_escape(name, strlen(name), safe, sizeof safe);
-	if (a->count)
-		snprintf(count, sizeof count, " (%" PRIu64 " slots)", a->count);
-	for (size_t i = 0; i < sizeof events / sizeof *events; i++)
-		if (events[i].kind == a->event)
-			lr_log(events[i].level, "%s%s%s%s", safe,
-			       *safe ? " " : "", events[i].text, count);
-}
-
 static void perform(struct lr_coordinator *k, const struct lr_coord_act *a)
 {
 	struct lr_peer *p;
@@ -81,6 +43,7 @@ static void perform(struct lr_coordinator *k, const struct lr_coord_act *a)
 		break;
 	case LR_DO_PUBLISH:
 		lr_peers_publish(k, a);
+		lr_watchers_changed(k);
 		break;
 	case LR_DO_PROBE:
 		lr_donor_probe(k, a);
@@ -100,7 +63,7 @@ static void perform(struct lr_coordinator *k, const struct lr_coord_act *a)
 			lr_link_close(p->link, LR_E_CLOSED);
 		break;
 	case LR_DO_EVENT:
-		say_event(k, a);
+		lr_watchers_event(k, a->event, &a->dev, NULL, a->count, a->ms);
 		break;
 	}
 }
@@ -125,6 +88,7 @@ static void tick_cb(uv_timer_t *timer)
 	lr_state_tick(k, now);
 	lr_devices_tick(k, now);
 	lr_objects_tick(k, now);
+	lr_watchers_tick(k, now);
 	lr_coordinator_act(k);
 }
 
@@ -251,7 +215,7 @@ static bool start_rules(struct lr_coordinator *k)
 	k->catalog = lr_catalog_new(LR_SLOTS);
 	k->rules = lr_coord_new(&p, found ? &view : NULL, prepared,
 				lr_now_ms());
-	good = k->rules && k->catalog;
+	good = k->rules && k->catalog && lr_watchers_new(k);
 out:
 	lr_view_done(&view);
 	return good;
@@ -294,6 +258,7 @@ static void done(struct lr_coordinator *k)
 {
 	lr_coord_free(k->rules);
 	lr_catalog_free(k->catalog);
+	lr_watchers_free(k);
 	lr_state_free(k);
 	lr_tls_free(k->pool_tls);
 	lr_identity_free(k->pool);

@@ -149,14 +149,14 @@ void lr_query_pending(struct lr_coordinator *k, struct lr_writer *w);
 bool lr_query_is_admin(const struct lr_peer *p, uint32_t uid);
 
 /* watch.c: events are kept and told to the log and to who watches. */
-bool lr_watch_new(struct lr_coordinator *k);
-void lr_watch_free(struct lr_coordinator *k);
-void lr_watch_event(struct lr_coordinator *k, enum lr_event_kind kind,
+bool lr_watchers_new(struct lr_coordinator *k);
+void lr_watchers_free(struct lr_coordinator *k);
+void lr_watchers_event(struct lr_coordinator *k, enum lr_event_kind kind,
 		    const struct lr_dev *dev, const char *name,
 		    uint64_t count, uint64_t ms);
-void lr_watch_changed(struct lr_coordinator *k); /* push soon */
-void lr_watch_tick(struct lr_coordinator *k, uint64_t now_ms);
-bool lr_watch_frame(struct lr_peer *p, const struct lr_frame *f);
+void lr_watchers_changed(struct lr_coordinator *k); /* push soon */
+void lr_watchers_tick(struct lr_coordinator *k, uint64_t now_ms);
+bool lr_watchers_frame(struct lr_peer *p, const struct lr_frame *f);
 
 /* query.c, objects.c; false: not a question of theirs. */
 bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f);

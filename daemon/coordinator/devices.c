@@ -39,7 +39,6 @@ bool lr_devices_admit(struct lr_coordinator *k, const struct lr_dev *dev,
 {
 	struct lr_device_row *d =
 		(struct lr_device_row *)lr_devices_get(k, dev);
-	char safe[LR_NAME_MAX * 4], text[LR_DEV_TEXT + 1];
 
 	if (d && (d->roles & roles) == roles && !strcmp(d->name, name))
 		return true;
@@ -48,9 +47,7 @@ bool lr_devices_admit(struct lr_coordinator *k, const struct lr_dev *dev,
 	if (!d)
 		return false;
 	if ((d->roles & roles) != roles)
-		lr_info("admitted %s (%.8s)",
-			lr_log_escape(name, strlen(name), safe, sizeof safe),
-			lr_dev_format(dev, text));
+		lr_watchers_event(k, LR_EVENT_ADMITTED, dev, name, 0, 0);
 	d->roles |= roles;
 	snprintf(d->name, sizeof d->name, "%s", name);
 	k->devices_version++;
@@ -75,7 +72,6 @@ static struct lr_pending_row *add_pending(struct lr_coordinator *k,
 					  const char *name)
 {
 	struct lr_pending_row *row;
-	char safe[LR_NAME_MAX * 4];
 
 	if (!k->pending)
 		k->pending = calloc(PENDING_MAX, sizeof *k->pending);
@@ -84,8 +80,7 @@ static struct lr_pending_row *add_pending(struct lr_coordinator *k,
 	row = &k->pending[k->n_pending++];
 	*row = (struct lr_pending_row){ .dev = *dev,
 					.since_ms = lr_unix_ms() };
-	lr_info("%s wants in: `lanram pending` shows its code",
-		lr_log_escape(name, strlen(name), safe, sizeof safe));
+	lr_watchers_event(k, LR_EVENT_WANTS_IN, dev, name, 0, 0);
 	return row;
 }
 
@@ -159,6 +154,7 @@ void lr_devices_drop_pending(struct lr_coordinator *k,
 			     struct lr_pending_row *row)
 {
 	*row = k->pending[--k->n_pending];
+	lr_watchers_changed(k);
 }
 
 void lr_devices_tick(struct lr_coordinator *k, uint64_t now_ms)

@@ -9,7 +9,7 @@
 
 /* The asking user is root of a machine whose device is an admin's, or one that
  * the local socket trusts. */
-static bool is_admin(const struct lr_peer *p, uint32_t uid)
+bool lr_query_is_admin(const struct lr_peer *p, uint32_t uid)
 {
 	return p->admin && (p->role == LR_LINK_LOCAL || uid == 0);
 }
@@ -25,7 +25,7 @@ static void done(struct lr_peer *p, const struct lr_frame *f, enum lr_err err,
 static bool must_be_admin(struct lr_peer *p, const struct lr_frame *f,
 			  uint32_t uid)
 {
-	if (is_admin(p, uid))
+	if (lr_query_is_admin(p, uid))
 		return true;
 	done(p, f, LR_E_PERMISSION,
 	     "only an admin may do that: root on the coordinator's machine, "
@@ -75,9 +75,9 @@ static void tell_unavailable(const struct lr_coordinator *k,
 	}
 }
 
-static enum lr_health health(const struct lr_coordinator *k,
-			     const struct lr_coord_summary *s,
-			     struct lr_writer *w)
+enum lr_health lr_query_health(const struct lr_coordinator *k,
+			       const struct lr_coord_summary *s,
+			       struct lr_writer *w)
 {
 	char text[128];
 	enum lr_health h = LR_HEALTH_OK;
@@ -99,6 +99,8 @@ static enum lr_health health(const struct lr_coordinator *k,
 		if (h == LR_HEALTH_OK)
 			h = LR_HEALTH_DEGRADED;
 	}
+	if (lr_coord_is_paused(k->rules))
+		add_text(w, "the rebuild is paused: `lanram rebuild resume`");
 	if (!s->up) {
 		add_text(w, "no donor is up: nothing can be stored");
 		if (h == LR_HEALTH_OK)
@@ -108,7 +110,7 @@ static enum lr_health health(const struct lr_coordinator *k,
 }
 
 /* Bytes that short slots still have to copy, as far as donors are there. */
-static uint64_t recovery_left(const struct lr_coordinator *k, unsigned up)
+uint64_t lr_query_recovery_left(const struct lr_coordinator *k, unsigned up)
 {
 	const struct lr_view *v = lr_coord_view(k->rules);
 	uint64_t left = 0;
@@ -135,7 +137,7 @@ static void tell_recovery(struct lr_coordinator *k, struct lr_msg_status_r *r)
 {
 	uint64_t now = lr_now_ms();
 
-	r->recovery_left = recovery_left(k, r->donors_up);
+	r->recovery_left = lr_query_recovery_left(k, r->donors_up);
 	if (now - k->recovered_ms >= 200) {
 		k->recovery_rate =
 			k->recovery_last > r->recovery_left &&
@@ -195,7 +197,7 @@ static void serve_status(struct lr_peer *p, const struct lr_frame *f)
 		.complete = s.unheard == 0,
 		.pool_name = lr_str(k->b.cfg->pool),
 	};
-	r.health = (uint8_t)health(k, &s, &w);
+	r.health = (uint8_t)lr_query_health(k, &s, &w);
 	sum_donors(k, &r);
 	tell_recovery(k, &r);
 	bulk.len = w.len;
@@ -204,13 +206,11 @@ static void serve_status(struct lr_peer *p, const struct lr_frame *f)
 
 /* --- donors ---------------------------------------------------------------- */
 
-static struct lr_rec_donor donor_of(const struct lr_coordinator *k,
-				    const struct lr_coord_row *row,
-				    char *address, size_t cap)
+struct lr_rec_donor lr_query_donor(const struct lr_coord_row *row,
+				   char *address, size_t cap)
 {
 	uint64_t ago = lr_now_ms() - row->since_ms;
 
-	(void)k;
 	snprintf(address, cap, "%.*s",
 		 (int)strcspn(row->d.member.addrs, ","), row->d.member.addrs);
 	return (struct lr_rec_donor){
@@ -264,7 +264,7 @@ static void serve_donors(struct lr_peer *p, const struct lr_frame *f)
 	n = rows ? lr_coord_rows(k->rules, rows, n) : 0;
 	for (size_t i = 0; i < n && w.cap - w.len > 1024; i++) {
 		struct lr_rec_donor d =
-			donor_of(k, &rows[i], address, sizeof address);
+			lr_query_donor(&rows[i], address, sizeof address);
 
 		lr_enc_rec_donor(&w, &d);
 	}
@@ -307,14 +307,8 @@ static bool find_donor(struct lr_peer *p, const struct lr_frame *f,
 
 /* --- admission -------------------------------------------------------------- */
 
-static void serve_pending(struct lr_peer *p, const struct lr_frame *f)
+void lr_query_pending(struct lr_coordinator *k, struct lr_writer *w)
 {
-	struct lr_coordinator *k = p->k;
-	uint8_t buf[64 * 512];
-	struct lr_writer w = lr_writer(buf, sizeof buf);
-	struct lr_bulk bulk = { .p = buf };
-	struct lr_msg_pending_r r = { 0 };
-
 	lr_devices_codes(k);
 	for (size_t i = 0; i < k->n_pending; i++) {
 		const struct lr_pending_row *row = &k->pending[i];
@@ -326,8 +320,18 @@ static void serve_pending(struct lr_peer *p, const struct lr_frame *f)
 					      .since_ms = row->since_ms };
 
 		if (!row->refused)
-			lr_enc_rec_pending(&w, &rec);
+			lr_enc_rec_pending(w, &rec);
 	}
+}
+
+static void serve_pending(struct lr_peer *p, const struct lr_frame *f)
+{
+	uint8_t buf[64 * 512];
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_bulk bulk = { .p = buf };
+	struct lr_msg_pending_r r = { 0 };
+
+	lr_query_pending(p->k, &w);
 	bulk.len = w.len;
 	LR_SEND(p->link, PENDING_R, pending_r, f->h.req, &r, &bulk);
 }
@@ -374,6 +378,7 @@ static void serve_refuse(struct lr_peer *p, const struct lr_frame *f)
 		return;
 	}
 	row->refused = true;
+	lr_watchers_event(p->k, LR_EVENT_REFUSED, &row->dev, row->name, 0, 0);
 	snprintf(text, sizeof text, "refused %s", row->name);
 	done(p, f, LR_E_OK, text);
 }
@@ -390,6 +395,11 @@ static void serve_drain(struct lr_peer *p, const struct lr_frame *f)
 	    !must_be_admin(p, f, m.uid) || !find_donor(p, f, m.ref, &dev))
 		return;
 	err = lr_coord_drain(p->k->rules, &dev, m.undo, lr_now_ms());
+	if (!err)
+		lr_watchers_event(p->k,
+				  m.undo ? LR_EVENT_USED_AGAIN :
+					   LR_EVENT_DRAINING,
+				  &dev, NULL, 0, 0);
 	done(p, f, err,
 	     err == LR_E_FULL ? "the other donors have no room for what it "
 				"holds; it stays. Start another donor, or "
@@ -409,10 +419,58 @@ static void serve_forget(struct lr_peer *p, const struct lr_frame *f)
 	    !must_be_admin(p, f, m.uid) || !find_donor(p, f, m.ref, &dev))
 		return;
 	err = lr_coord_forget(p->k->rules, &dev, lr_now_ms());
+	if (!err)
+		lr_watchers_event(p->k, LR_EVENT_FORGOTTEN, &dev, NULL, 0, 0);
 	done(p, f, err,
 	     err == LR_E_BUSY ? "it is up: drain it instead" :
 	     err	      ? "it is not known" :
 				"forgotten: what was on it alone is lost");
+}
+
+/* --- what if, and pause ------------------------------------------------------- */
+
+static void serve_whatif(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_msg_whatif m;
+	struct lr_reader r;
+	uint64_t incs[LR_META_MAX / 8];
+	struct lr_whatif w;
+	struct lr_msg_whatif_r a;
+	size_t n = 0;
+
+	if (!lr_dec_whatif(f->meta, f->h.meta, &m)) {
+		lr_link_close(p->link, LR_E_PROTOCOL);
+		return;
+	}
+	r = lr_reader(m.incs.p, m.incs.n);
+	while (r.left >= 8)
+		incs[n++] = lr_r_u64(&r);
+	lr_coord_whatif(p->k->rules, incs, n, &w);
+	a = (struct lr_msg_whatif_r){ .readable = w.readable,
+				      .full = w.full,
+				      .short_ = w.short_,
+				      .lost = w.lost,
+				      .unavailable = w.unavailable,
+				      .donors_left = w.donors_left,
+				      .lost_bytes = w.lost_bytes,
+				      .copy_bytes = w.copy_bytes,
+				      .room_bytes = w.room_bytes,
+				      .fits = w.fits };
+	LR_SEND(p->link, WHATIF_R, whatif_r, f->h.req, &a, NULL);
+}
+
+static void serve_pause(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_msg_pause m;
+
+	if (!lr_dec_pause(f->meta, f->h.meta, &m) ||
+	    !must_be_admin(p, f, m.uid))
+		return;
+	lr_coord_pause(p->k->rules, m.on);
+	done(p, f, LR_E_OK,
+	     m.on ? "paused: missing copies stay missing until "
+		    "`lanram rebuild resume`" :
+		    "the rebuild goes on");
 }
 
 bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f)
@@ -438,6 +496,12 @@ bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f)
 		return true;
 	case LR_M_FORGET:
 		serve_forget(p, f);
+		return true;
+	case LR_M_WHATIF:
+		serve_whatif(p, f);
+		return true;
+	case LR_M_PAUSE:
+		serve_pause(p, f);
 		return true;
 	default:
 		return false;

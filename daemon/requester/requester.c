@@ -39,6 +39,7 @@ struct user { /* a local program */
 	unsigned in_flight;
 	size_t bytes;
 	bool paused;
+	bool watches; /* asked WATCH: the coordinator's pushes go there */
 };
 
 struct work {
@@ -317,6 +318,10 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	case LR_M_PUT:
 		serve_put(u, f);
 		break;
+	case LR_M_WATCH:
+		u->watches = true;
+		serve_ask(u, f);
+		break;
 	case LR_M_FIND:
 	case LR_M_STATUS:
 	case LR_M_DONORS:
@@ -328,6 +333,10 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	case LR_M_DRAIN:
 	case LR_M_FORGET:
 	case LR_M_DISCARD:
+	case LR_M_EVENTS:
+	case LR_M_WHATIF:
+	case LR_M_PAUSE:
+	case LR_M_COPIES:
 		serve_ask(u, f);
 		break;
 	default:
@@ -378,6 +387,45 @@ static void accept_cb(struct lr_link *link, void *arg)
 	lr_link_set_ops(link, &user_ops, u);
 }
 
+/* --- who watches ----------------------------------------------------------------- */
+
+#define WATCH_QUEUE_MAX (4u << 20) /* who does not read is cut off */
+
+/* One WATCH at the coordinator serves all; each new one makes all whole. */
+static void push_cb(void *arg, const struct lr_frame *f)
+{
+	struct requester *q = arg;
+	struct lr_bulk bulk = { .p = f->bulk, .len = f->h.bulk };
+
+	if (f->h.type < LR_M_WATCH_POOL || f->h.type > LR_M_WATCH_EVENTS)
+		return;
+	for (struct user *u = q->users; u && !q->stopped; u = u->next) {
+		if (!u->watches)
+			continue;
+		if (lr_link_queued(u->link) > WATCH_QUEUE_MAX) {
+			lr_link_close(u->link, LR_E_TIMEOUT);
+			u->watches = false;
+			continue;
+		}
+		lr_link_send(u->link, f->h.type, 0, f->meta, f->h.meta,
+			     bulk.len ? &bulk : NULL);
+	}
+}
+
+/* The coordinator is away: watching ends, and its watchers are told so. */
+static void end_watches(struct requester *q)
+{
+	struct lr_msg_error m = { .err = LR_E_UNREACHABLE,
+				  .text = lr_str("the coordinator does not "
+						 "answer") };
+
+	for (struct user *u = q->users; u; u = u->next) {
+		if (u->watches)
+			LR_SEND(u->link, ERROR, error, 0, &m, NULL);
+		u->watches = false;
+	}
+}
+
 /* --- start and stop -------------------------------------------------------------- */
 
 static void stop_cb(struct lr_base *b)
@@ -399,6 +447,8 @@ static void state_cb(void *arg, enum lr_here_state state)
 {
 	struct requester *q = arg;
 
+	if (!q->stopped && state != LR_HERE_READY)
+		end_watches(q);
 	if (!q->stopped)
 		lr_base_say_state(&q->b, lr_direct_attach(q->pool), state);
 }
@@ -422,6 +472,7 @@ static bool start(struct requester *q)
 		return false;
 	q->entries = lr_direct_entries(q->pool);
 	lr_direct_on_state(q->pool, state_cb, q);
+	lr_direct_on_push(q->pool, push_cb, q);
 	q->b.attach[0] = lr_direct_attach(q->pool);
 	lr_base_search(&q->b);
 	return true;

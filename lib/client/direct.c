@@ -229,6 +229,8 @@ static void frame_cb(void *arg, struct lr_link *link, const struct lr_frame *f)
 		return;
 	if (f->h.type == LR_M_VIEW_DELTA)
 		got_delta(d, link, f);
+	else if (!f->h.req && d->push_cb)
+		d->push_cb(d->push_arg, f);
 	else if (f->h.req)
 		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,
 				   "a requester does not answer that");
@@ -342,6 +344,14 @@ void lr_direct_on_state(struct lr_direct *d,
 {
 	d->state_cb = cb;
 	d->state_arg = arg;
+}
+
+void lr_direct_on_push(struct lr_direct *d,
+		       void (*cb)(void *arg, const struct lr_frame *f),
+		       void *arg)
+{
+	d->push_cb = cb;
+	d->push_arg = arg;
 }
 
 static void timer_closed_cb(uv_handle_t *h)

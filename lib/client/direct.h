@@ -28,6 +28,10 @@ const struct lr_view *lr_direct_view(const struct lr_direct *d);
 void lr_direct_on_state(struct lr_direct *d,
 			void (*cb)(void *arg, enum lr_here_state state),
 			void *arg);
+/* Frames that the coordinator pushes and that are not the view's. */
+void lr_direct_on_push(struct lr_direct *d,
+		       void (*cb)(void *arg, const struct lr_frame *f),
+		       void *arg);
 /* Names of the members awaited for a slot: "birch, silent for 40 s". */
 void lr_direct_awaited(const struct lr_direct *d, unsigned slot, char *out,
 		       size_t cap);

@@ -59,6 +59,8 @@ struct lr_direct {
 	uint32_t rng;
 	void (*state_cb)(void *arg, enum lr_here_state state);
 	void *state_arg;
+	void (*push_cb)(void *arg, const struct lr_frame *f);
+	void *push_arg;
 	unsigned alive; /* handles, links, requests: freed at 0 */
 	bool closing;
 };

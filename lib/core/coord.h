@@ -16,6 +16,7 @@
 #define LR_CORE_COORD_H
 
 #include "core/err.h"
+#include "core/events.h"
 #include "core/suspect.h"
 #include "core/terms.h"
 #include "core/view.h"
@@ -54,6 +55,8 @@ struct lr_beat {
 	uint32_t syncing; /* slots SYNCING */
 	uint64_t sync_left, ops;
 	uint32_t psi_some, psi_full, p50_us, p99_us;
+	/* Of users, since the donor started. */
+	uint64_t gets, puts, bytes_out, bytes_in, errors;
 };
 
 enum lr_coord_do {
@@ -72,13 +75,6 @@ enum lr_coord_do {
 	LR_DO_MAY_LEAVE, /* `inc` may go: nothing is on it alone any more */
 	LR_DO_CLOSE,	/* drop the links of `inc`: superseded or evicted */
 	LR_DO_EVENT,	/* tell the log and whoever watches */
-};
-
-enum lr_event_kind {
-	LR_EVENT_JOINED, LR_EVENT_SUSPECT, LR_EVENT_CLEARED, LR_EVENT_LEFT,
-	LR_EVENT_DOWN, LR_EVENT_RETURNED_EMPTY, LR_EVENT_UNAVAILABLE,
-	LR_EVENT_LOST, LR_EVENT_HEALED, LR_EVENT_DRAINED, LR_EVENT_FULL,
-	LR_EVENT_WAITING, /* foreign epochs: an admin must confirm */
 };
 
 struct lr_coord_act {
@@ -147,6 +143,13 @@ enum lr_err lr_coord_forget(struct lr_coord *c, const struct lr_dev *dev,
 /* An admin, after LR_EVENT_WAITING: nobody else is to be waited for. */
 void lr_coord_confirm(struct lr_coord *c, uint64_t now_ms);
 
+/* No copy is begun while paused, but of what would be lost otherwise: slots
+ * whose donors leave on purpose. */
+void lr_coord_pause(struct lr_coord *c, bool paused);
+bool lr_coord_is_paused(const struct lr_coord *c);
+/* Paused, and nobody waits to leave: donors may rest, too. */
+bool lr_coord_may_rest(const struct lr_coord *c);
+
 void lr_coord_persisted(struct lr_coord *c, uint64_t now_ms);
 void lr_coord_tick(struct lr_coord *c, uint64_t now_ms); /* every 20 ms */
 
@@ -187,6 +190,17 @@ struct lr_coord_summary {
 	unsigned unheard; /* members of cfgs that did not say hello since start */
 };
 void lr_coord_summarize(const struct lr_coord *c, struct lr_coord_summary *ret);
+/* What would be left without these incarnations. Slots that hold something;
+ * `unavailable` ones cannot be read now, either. */
+struct lr_whatif {
+	unsigned readable, full, short_, lost, unavailable, donors_left;
+	uint64_t lost_bytes;
+	uint64_t copy_bytes; /* to be copied again, as far as donors are left */
+	uint64_t room_bytes; /* free there */
+	bool fits;
+};
+void lr_coord_whatif(const struct lr_coord *c, const uint64_t *gone, size_t n,
+		     struct lr_whatif *ret);
 /* Devices that an unavailable slot waits for. */
 size_t lr_coord_awaited(const struct lr_coord *c, unsigned slot,
 			struct lr_dev ret[LR_MEM_MAX]);

@@ -116,6 +116,8 @@ void coord_shape(struct lr_coord *c, unsigned slot, uint8_t acked,
 	 */
 	allowed = now_ms >= c->slots[slot].hold_ms ||
 		  (coord_bits(synced) <= 1 && copies > 1);
+	if (c->paused && synced && !(leaving & acked))
+		allowed = false;
 	add_fresh(c, slot, room, allowed, ret);
 	ret->keep = stay |
 		    keep_surplus(c, slot, surplus, leaving, stay, synced, ret);

@@ -10,7 +10,7 @@
  *   coord_seal.c    its SEALs and their answers
  *   coord_decide.c  what a slot becomes, from the acknowledged seals
  *   coord_plan.c    which slots need a change, and who shall hold what
- *   coord_health.c  looking
+ *   coord_health.c  looking; coord_whatif.c: what if donors went
  *
  * No action is taken in a row where memory was short: each has a flag that
  * makes the next tick try again. */
@@ -162,6 +162,7 @@ struct lr_coord {
 	bool force; /* some slot cannot wait */
 	bool scan;  /* something changed: look at all slots when calm */
 	bool replan, planned;
+	bool paused; /* by an admin: no new copies */
 	bool save; /* the member table must be persisted */
 	bool announced_frozen;
 	size_t probe_next;

@@ -87,3 +87,27 @@ enum lr_err lr_coord_forget(struct lr_coord *c, const struct lr_dev *dev,
 	}
 	return known || coord_device(c, dev, false) ? LR_E_OK : LR_E_ABSENT;
 }
+
+/* --- an admin's pause ------------------------------------------------------ */
+
+void lr_coord_pause(struct lr_coord *c, bool paused)
+{
+	if (c->paused == paused)
+		return;
+	c->paused = paused;
+	c->scan = true;
+	coord_event(c, paused ? LR_EVENT_PAUSED : LR_EVENT_RESUMED, NULL, 0, 0);
+}
+
+bool lr_coord_is_paused(const struct lr_coord *c)
+{
+	return c->paused;
+}
+
+bool lr_coord_may_rest(const struct lr_coord *c)
+{
+	for (size_t i = 0; i < c->n_rows; i++)
+		if (c->rows[i]->leaving && c->rows[i]->state == ROW_UP)
+			return false;
+	return c->paused;
+}

@@ -236,7 +236,7 @@ static bool wants_step(struct lr_coord *c, unsigned slot,
 	bool sole;
 
 	coord_shape(c, slot, see->there, synced, now_ms, &shape);
-	if (shape.held && c->slots[slot].hold_ms < c->wake_ms)
+	if (shape.held && !c->paused && c->slots[slot].hold_ms < c->wake_ms)
 		c->wake_ms = c->slots[slot].hold_ms;
 	if (see->syncing & shape.keep)
 		return false;

@@ -20,8 +20,11 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/coord_rows.c \
 	lib/core/coord_seal.c \
 	lib/core/coord_watch.c \
+	lib/core/coord_whatif.c \
 	lib/core/err.c \
 	lib/core/err.h \
+	lib/core/events.c \
+	lib/core/events.h \
 	lib/core/hist.c \
 	lib/core/hist.h \
 	lib/core/id.c \

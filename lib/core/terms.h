@@ -60,6 +60,7 @@ enum lr_donor_state {
 	LR_DONOR_DRAINING,
 	LR_DONOR_DOWN,
 	LR_DONOR_PENDING,
+	LR_DONOR_GONE, /* WATCH_DONORS: drop the row */
 };
 
 /* HERE_R.state */

@@ -58,12 +58,21 @@
 	F(dev, dev) F(str, code) F(str, name) F(str, address) F(u8, roles) \
 	F(u64, since_ms)
 #define LR_REC_TEXT(F)      F(str, text)
+/* kind: enum lr_event_kind; at_ms: Unix; count: slots, or bytes given back */
+#define LR_REC_EVENT(F) \
+	F(u64, seq) F(u64, at_ms) F(u16, kind) F(dev, dev) F(str, name) \
+	F(u64, count) F(u64, ms)
+/* Of one object: a donor's share of its entries. */
+#define LR_REC_COPY(F) \
+	F(dev, dev) F(str, name) F(u8, up) F(u64, entries) F(u64, synced) \
+	F(u32, p50_us)
 
 #define LR_RECORDS(R) \
 	R(SLOTNO, slotno)   R(SLOT_CE, slot_ce)  R(SLOT_STATE, slot_state) \
 	R(ENTRY, entry)     R(MEMBER, member)    R(DEVICE, device) \
 	R(OBJECT, object)   R(LISTED, listed)    R(DONOR, donor) \
-	R(PENDING, pending) R(TEXT, text)
+	R(PENDING, pending) R(TEXT, text)        R(EVENT, event) \
+	R(COPY, copy)
 
 /* --- messages ----------------------------------------------------------- */
 
@@ -92,11 +101,15 @@
 #define LR_MSG_PUT_R(F)     F(u16, err) F(u8, copies) F(tag, tag) F(str, text)
 #define LR_MSG_STALE(F)     F(u16, slot) F(u64, prom)
 #define LR_MSG_SCAN(F)      F(u16, slot) F(u64, ce) F(id, after) F(u8, first)
-#define LR_MSG_SCAN_R(F)    F(u16, err) F(u8, more)
+#define LR_MSG_SCAN_R(F)    F(u16, err) F(u8, more) F(u64, floor)
 #define LR_MSG_FIND(F)      F(u16, slot) F(u64, ce) F(str, prefix)
 #define LR_MSG_FIND_R(F)    F(u16, err)
 #define LR_MSG_PING(F)      F(u64, token)
 #define LR_MSG_PING_R(F)    F(u64, token) F(u64, inc)
+#define LR_MSG_UPDATE(F) \
+	F(u16, slot) F(u64, ce) F(id, id) F(u64, writer) F(u32, seq) \
+	F(u8, expect) F(u8, flags) F(tag, want) F(u64, sum) F(u32, deadline_ms)
+#define LR_MSG_UPDATE_R(F)  F(u16, err) F(u8, found) F(tag, tag) F(str, text)
 #define LR_MSG_VIEW_GET(F)  F(u16, part)
 #define LR_MSG_VIEW(F) \
 	F(u64, run) F(u64, rev) F(u64, epoch) F(u16, part) F(u16, parts)
@@ -119,8 +132,11 @@
 	F(u64, inc) F(u64, seq) F(u64, tick) F(u64, lent) F(u64, used) \
 	F(u64, host_available) F(u32, psi_some) F(u32, psi_full) \
 	F(u64, entries) F(u64, max_prom) F(u32, sealed) F(u32, syncing) \
-	F(u64, sync_left) F(u64, ops) F(u32, p50_us) F(u32, p99_us)
-#define LR_MSG_BEAT_R(F)    F(u64, seq) F(u64, rev)
+	F(u64, sync_left) F(u64, ops) F(u32, p50_us) F(u32, p99_us) \
+	F(u64, gets) F(u64, puts) F(u64, bytes_out) F(u64, bytes_in) \
+	F(u64, errors)
+/* rest: the rebuild is paused */
+#define LR_MSG_BEAT_R(F)    F(u64, seq) F(u64, rev) F(u8, rest)
 #define LR_MSG_SYNCED(F)    F(u64, inc)
 #define LR_MSG_SYNC_FULL(F) F(u64, inc)
 #define LR_MSG_REPORT(F) \
@@ -163,6 +179,36 @@
 	F(u16, err) F(u64, lent) F(u64, used) F(u64, host_available) \
 	F(str, spec) F(str, text)
 
+/* watching: first the whole, then what changed, at most every 100 ms, and
+ * figures of heartbeats once a second; all of it pushed */
+#define LR_MSG_WATCH(F)     F(u32, uid)
+/* rates are a second's; rec_left: bytes to copy */
+#define LR_MSG_WATCH_POOL(F) \
+	F(u64, run) F(dev, pool) F(u64, epoch) F(u8, health) \
+	F(u32, donors_up) F(u32, donors_known) F(u64, lent) F(u64, held) \
+	F(u64, stored) F(u64, usable) F(u64, objects) F(u32, slots_full) \
+	F(u32, slots_short) F(u32, slots_unavailable) F(u32, slots_lost) \
+	F(u64, rec_left) F(u8, paused) F(u8, survives_donor) \
+	F(u8, survives_machine) F(u8, encrypted) F(u8, complete) \
+	F(u64, gets) F(u64, puts) F(u64, bytes_out) F(u64, bytes_in) \
+	F(u64, errors) F(u32, p50_us) F(u32, p99_us) F(str, pool_name) \
+	F(str, coordinator)
+/* whole: rows that are not named are gone; else those with state GONE are */
+#define LR_MSG_WATCH_DONORS(F)  F(u8, whole)
+#define LR_MSG_WATCH_PENDING(F) F(u8, reserved)
+#define LR_MSG_WATCH_EVENTS(F)  F(u64, run)
+#define LR_MSG_EVENTS(F)    F(u32, uid) F(u64, after)
+#define LR_MSG_EVENTS_R(F)  F(u16, err) F(u64, run) F(u8, more)
+/* incs: incarnations, 8 bytes each */
+#define LR_MSG_WHATIF(F)    F(u32, uid) F(str, incs)
+#define LR_MSG_WHATIF_R(F) \
+	F(u16, err) F(u32, readable) F(u32, full) F(u32, short_) F(u32, lost) \
+	F(u32, unavailable) F(u32, donors_left) F(u64, lost_bytes) \
+	F(u64, copy_bytes) F(u64, room_bytes) F(u8, fits)
+#define LR_MSG_PAUSE(F)     F(u32, uid) F(u8, on)
+#define LR_MSG_COPIES(F)    F(u32, uid) F(id, id)
+#define LR_MSG_COPIES_R(F)  F(u16, err) F(u64, entries)
+
 /*      number NAME      name      most bulk     what it says */
 #define LR_MESSAGES(M) \
 	M( 1, HELLO,      hello,      LR_BULK_MAX, "who I am; a donor adds slot_state records") \
@@ -185,6 +231,8 @@
 	M(27, VIEW_GET,   view_get,   0,           "one part of the whole view") \
 	M(28, VIEW,       view,       LR_BULK_MAX, "a part of the whole view") \
 	M(29, VIEW_DELTA, view_delta, LR_BULK_MAX, "what changed from one rev to another") \
+	M(30, UPDATE,     update,     LR_NAME_VALUE_MAX, "compare-and-set of a name, to src[1]") \
+	M(31, UPDATE_R,   update_r,   0,           "done, or what is current") \
 	M(32, SEAL,       seal,       LR_BULK_MAX, "promise the epoch for these slots (slotno)") \
 	M(33, SEAL_R,     seal_r,     LR_BULK_MAX, "slot_state records, each with the cfg installed") \
 	M(34, INSTALL,    install,    LR_BULK_MAX, "configurations") \
@@ -219,7 +267,19 @@
 	M(80, HERE,       here,       0,           "how does the local daemon stand") \
 	M(81, HERE_R,     here_r,     0,           "its state, and the pairing code") \
 	M(82, LEND,       lend,       0,           "lend so much, or just tell") \
-	M(83, LEND_R,     lend_r,     0,           "what is lent now")
+	M(83, LEND_R,     lend_r,     0,           "what is lent now") \
+	M(96, WATCH,      watch,      0,           "show me the pool as it is and as it changes") \
+	M(97, WATCH_POOL, watch_pool, LR_BULK_MAX, "the pool at a glance; text records: the reasons") \
+	M(98, WATCH_DONORS, watch_donors, LR_BULK_MAX, "donor records, all or those that changed") \
+	M(99, WATCH_PENDING, watch_pending, LR_BULK_MAX, "pending records, all") \
+	M(100, WATCH_EVENTS, watch_events, LR_BULK_MAX, "event records, oldest first") \
+	M(101, EVENTS,    events,     0,           "what has happened after that sequence") \
+	M(102, EVENTS_R,  events_r,   LR_BULK_MAX, "event records, oldest first") \
+	M(103, WHATIF,    whatif,     0,           "what would be left without these donors") \
+	M(104, WHATIF_R,  whatif_r,   0,           "slots that hold something, and bytes") \
+	M(105, PAUSE,     pause,      0,           "stop copying, or go on") \
+	M(106, COPIES,    copies,     0,           "who holds this object") \
+	M(107, COPIES_R,  copies_r,   LR_BULK_MAX, "copy records")
 /* clang-format on */
 
 #endif
