@@ -130,9 +130,11 @@ static void add_if_gone(struct out_table *t, const struct lr_rec_donor *d)
 	if (d->state == LR_DONOR_PENDING || d->state == LR_DONOR_DOWN)
 		out_cellf(t, "-");
 	else if (d->slots_lost)
-		out_cellf(t, "%u slots lost", d->slots_lost);
+		out_cellf(t, "%u slot%s lost", d->slots_lost,
+			  d->slots_lost == 1 ? "" : "s");
 	else if (d->slots_short)
-		out_cellf(t, "%u slots copied again", d->slots_short);
+		out_cellf(t, "%u slot%s copied again", d->slots_short,
+			  d->slots_short == 1 ? "" : "s");
 	else
 		out_cellf(t, "nothing");
 }

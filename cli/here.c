@@ -134,9 +134,17 @@ int cli_open_pool(struct cli *c, const char *const *daemons)
 	return strcmp(c->socket, CLI_COORDINATOR) ? cli_stand(c, &here) : 0;
 }
 
+/* A member whose coordinator went, and whose name another pool took, still has
+ * its data: the donors know it by its key. */
 int cli_open_data(struct cli *c)
 {
 	static const char *const daemons[] = {CLI_REQUESTER, NULL};
+	struct cli_here here;
+	int code = cli_open(c, daemons) ? settle(c, &here) : 1;
 
-	return cli_open_pool(c, daemons);
+	if (!code && here.state == LR_HERE_SEARCHING)
+		code = nothing_found(c, &here);
+	if (!code && here.state != LR_HERE_WRONG_POOL)
+		code = not_in_pool(c, &here);
+	return code;
 }

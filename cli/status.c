@@ -154,10 +154,10 @@ static void print_room(const struct lr_msg_status_r *r)
 	char stored[24], usable[24], held[24], lent[24], objects[32];
 
 	printf("donors     %u up, %u known\n", r->donors_up, r->donors_known);
-	printf("stored     %s of %s usable (at 2 copies), %s objects%s\n",
+	printf("stored     %s of %s usable (at 2 copies), %s object%s%s\n",
 	       lr_text_bytes(r->stored, stored),
 	       lr_text_bytes(r->usable, usable),
-	       lr_text_count(r->objects, objects),
+	       lr_text_count(r->objects, objects), r->objects == 1 ? "" : "s",
 	       r->complete ? "" : "; still counting");
 	printf("held       %s of %s lent (all copies)\n",
 	       lr_text_bytes(r->held, held), lr_text_bytes(r->lent, lent));
@@ -178,7 +178,7 @@ static void print_slots(const struct lr_msg_status_r *r)
 	printf("recovery   %s left, %s/s, %s\n",
 	       lr_text_bytes(r->recovery_left, left),
 	       lr_text_bytes(r->recovery_rate, rate),
-	       eta == UINT64_MAX ? "no end in sight"
+	       eta == UINT64_MAX ? "not moving now"
 				 : out_span(eta * 1000, span));
 }
 

@@ -7,6 +7,7 @@ include tests/unit/store.mk
 include tests/unit/disco.mk
 include tests/unit/client.mk
 include tests/unit/daemon.mk
+include tests/cli/cli.mk
 
 # Checks of the tree itself.
 tree_checks = tests/check-pure tests/check-listed tests/check-docs
