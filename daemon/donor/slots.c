@@ -229,8 +229,9 @@ static int by_dev(const void *a, const void *b)
 const struct lr_device *lr_shard_device(const struct lr_shard *s,
 					const struct lr_dev *dev)
 {
-	return bsearch(dev, s->devices, s->n_devices, sizeof *s->devices,
-		       by_dev);
+	return s->n_devices ? bsearch(dev, s->devices, s->n_devices,
+				      sizeof *s->devices, by_dev) :
+			      NULL;
 }
 
 static void close_revoked(struct lr_shard *s)
