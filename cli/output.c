@@ -99,6 +99,8 @@ int out_finish(int code)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return code;
+	if (errno == EPIPE)
+		return 1; /* `| head` has seen enough */
 	return out_say(1, "standard output: %s", strerror(errno));
 }
 

@@ -186,6 +186,8 @@ static int transfer(struct cli *c, struct source *s,
 		return cli_failed(c, err);
 	puts(st.id);
 	code = out_finish(0);
+	if (code)
+		out_say(code, "it is stored, though: its ID is %s", st.id);
 	tell(c, o->name, &st, progress_ms());
 	return code;
 }

@@ -109,7 +109,7 @@ def test_wrong_commands(k):
     usage_error(r)
     check('"retrieve"' in r.err, r)
     check('"donors"' in k.run("dono", code=2).err, "the rest of a word")
-    check('"status"' in k.run("statsu", code=2).err, "letters changed places")
+    check('"status"' in k.run("statuss", code=2).err, "a letter too many")
     check("Did you mean" not in k.run("qqqqqqqq", code=2).err, "nothing near")
     usage_error(k.run("--nonsense", code=2))
 
