@@ -24,9 +24,11 @@ struct lanram {
 	char error[LR_OBJECT_TEXT];
 };
 
-/* Runs the loop until something happened. Whatever a caller waits for sets
- * p->moved in its callback. `spin`: looks for a moment before it sleeps,
- * because waking up takes longer than the network. */
+/* In every callback that somebody waits for: uv_run runs timers before it
+ * sleeps, and would sleep all the same after one that was waited for. */
+void lr_client_moved(struct lanram *p);
+/* Runs the loop until something happened. `spin`: looks for a moment before it
+ * sleeps, because waking up takes longer than the network. */
 void lr_client_run(struct lanram *p, bool spin);
 /* Before each call from the program: is the handle ours, what time is it. */
 bool lr_client_enter(struct lanram *p);

@@ -34,6 +34,7 @@ struct lr_donor {
 	uv_timer_t timer; /* to dial again */
 	unsigned backoff_ms;
 	uint64_t down_ms; /* uv_now when the link went, or we first knew it */
+	uint64_t silent_ms; /* uv_now when the view said that it is not up */
 	uint32_t near_us; /* round trip of reads, averaged; 0 = not known */
 	UT_hash_handle hh;
 };

@@ -194,6 +194,10 @@ static void take(struct lr_donor *n, const struct lr_member *m)
 {
 	bool moved = strcmp(n->addrs, m->addrs) != 0;
 
+	if (m->up)
+		n->silent_ms = 0;
+	else if (!n->silent_ms)
+		n->silent_ms = uv_now(n->d->loop);
 	n->up = m->up;
 	snprintf(n->name, sizeof n->name, "%s", m->name);
 	snprintf(n->addrs, sizeof n->addrs, "%s", m->addrs);
@@ -294,14 +298,23 @@ static void say_since(uint64_t ms, char *out, size_t cap)
 		snprintf(out, cap, "%llu h", (unsigned long long)(s / 3600));
 }
 
-/* A member without an open link. */
+/* Since when neither we nor the coordinator hear it; 0: somebody does. */
+static uint64_t silent_since(const struct lr_donor *n)
+{
+	uint64_t down = n->state == LR_DONOR_OPEN ? 0 : n->down_ms;
+
+	if (!down || (n->silent_ms && n->silent_ms < down))
+		return n->silent_ms;
+	return down;
+}
+
 static size_t add_silent(const struct lr_direct *d, const struct lr_donor *n,
 			 char *out, size_t cap)
 {
 	char since[32];
 	int len;
 
-	say_since(uv_now(d->loop) - n->down_ms, since, sizeof since);
+	say_since(uv_now(d->loop) - silent_since(n), since, sizeof since);
 	len = snprintf(out, cap, "%s, silent for %s", n->name, since);
 	return len > 0 && (size_t)len < cap ? (size_t)len : 0;
 }
@@ -319,7 +332,7 @@ void lr_direct_awaited(const struct lr_direct *d, unsigned slot, char *out,
 		const struct lr_donor *n =
 			lr_donors_find(d, v->cfg[slot].mem[i]);
 
-		if (!n || n->state == LR_DONOR_OPEN || at + 16 > cap)
+		if (!n || !silent_since(n) || at + 16 > cap)
 			continue;
 		if (at)
 			at += (size_t)snprintf(out + at, cap - at, " and ");

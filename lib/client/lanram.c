@@ -17,6 +17,12 @@
 
 /* --- the loop ------------------------------------------------------------------ */
 
+void lr_client_moved(struct lanram *p)
+{
+	p->moved = true;
+	uv_stop(&p->loop);
+}
+
 void lr_client_run(struct lanram *p, bool spin)
 {
 	uint64_t until = spin ? uv_hrtime() + SPIN_NS : 0;
@@ -62,7 +68,7 @@ static void wake_cb(uv_async_t *wake)
 {
 	struct lanram *p = wake->data;
 
-	p->moved = true;
+	lr_client_moved(p);
 }
 
 void lr_client_interrupt(struct lanram *p)
@@ -127,7 +133,7 @@ static void asked_cb(void *arg, enum lr_err err, const struct lr_frame *f)
 	if (!copy_frame(a->ret, f))
 		a->err = LR_E_NO_MEMORY;
 	a->done = true;
-	a->p->moved = true;
+	lr_client_moved(a->p);
 }
 
 enum lr_err lr_client_ask(struct lanram *p, unsigned type, const void *meta,
@@ -173,7 +179,7 @@ static void resolved_cb(void *arg, enum lr_err err, const struct lr_id *id,
 	r->id = *id;
 	snprintf(r->text, sizeof r->text, "%s", text);
 	r->done = true;
-	r->p->moved = true;
+	lr_client_moved(r->p);
 }
 
 enum lanram_err lr_client_resolve(struct lanram *p, const char *ref,
@@ -250,7 +256,8 @@ static void close_loop(struct lanram *p)
 {
 	uv_close((uv_handle_t *)&p->wake, NULL);
 	uv_close((uv_handle_t *)&p->timer, NULL);
-	uv_run(&p->loop, UV_RUN_DEFAULT);
+	while (uv_loop_alive(&p->loop)) /* a stop may be left over */
+		uv_run(&p->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&p->loop);
 	lr_tls_free(p->tls);
 	lr_identity_free(p->identity);

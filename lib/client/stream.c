@@ -13,7 +13,7 @@ static void moved_cb(void *arg)
 {
 	struct lanram *p = arg;
 
-	p->moved = true;
+	lr_client_moved(p);
 }
 
 /* --- store ----------------------------------------------------------------------- */
@@ -367,7 +367,7 @@ static void removed_cb(void *arg, enum lr_err err, const char *text)
 	struct removing *r = arg;
 
 	r->done = true;
-	r->p->moved = true;
+	lr_client_moved(r->p);
 	r->err = err;
 	snprintf(r->text, sizeof r->text, "%s", text);
 }

@@ -34,7 +34,7 @@ static void ready(struct lanram_op *op)
 	struct lanram *p = op->p;
 
 	op->ready = true;
-	p->moved = true;
+	lr_client_moved(p);
 	p->outstanding--;
 	if (op->freed) {
 		really_free(op);
@@ -162,7 +162,7 @@ static void timed_out_cb(uv_timer_t *timer)
 	struct lanram *p = timer->data;
 
 	p->timed_out = true;
-	p->moved = true;
+	lr_client_moved(p);
 }
 
 static void take(struct lanram *p, struct lanram_op *op)

@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-check_PROGRAMS += tests/unit/test_object
-TESTS += tests/unit/test_object
+# lib/client: objects on entries in memory, operations on a pool in-process,
+# a daemon in-process.
+client_tests = tests/unit/test_direct tests/unit/test_object \
+	tests/unit/test_relay
+check_PROGRAMS += $(client_tests)
+TESTS += $(client_tests)
+client_libs = lib/client/liblrclient.la $(CMOCKA_LIBS)
+
+tests_unit_test_direct_SOURCES = tests/unit/test_direct.c \
+	tests/unit/pool_kit.c tests/unit/pool_kit.h
+tests_unit_test_direct_LDADD = $(client_libs)
 tests_unit_test_object_SOURCES = tests/unit/test_object.c \
 	tests/unit/mem_entries.c tests/unit/mem_entries.h
-tests_unit_test_object_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_object_LDADD = lib/client/liblrclient.la $(CMOCKA_LIBS)
+tests_unit_test_object_LDADD = $(client_libs)
+tests_unit_test_relay_SOURCES = tests/unit/test_relay.c
+tests_unit_test_relay_LDADD = $(client_libs)

@@ -189,8 +189,9 @@ static void mem_ask(struct lr_entries *e, unsigned type, const void *meta,
 	c->ask_cb = cb;
 }
 
-static const struct lr_entries_ops mem_ops = { mem_put, mem_get, mem_ask,
-					       NULL };
+static const struct lr_entries_ops mem_ops = { .put = mem_put,
+					       .get = mem_get,
+					       .ask = mem_ask };
 
 void mem_init(struct mem *m, uv_loop_t *loop)
 {
@@ -215,6 +216,23 @@ void mem_done(struct mem *m)
 		free(e->value);
 		free(e);
 	}
+}
+
+static void tick_cb(uv_timer_t *t)
+{
+	uv_stop(t->loop);
+}
+
+/* uv_run may run a timer and sleep all the same: not for long. */
+void mem_turn(struct mem *m)
+{
+	uv_timer_t t;
+
+	uv_timer_init(m->loop, &t);
+	uv_timer_start(&t, tick_cb, 5, 0);
+	uv_run(m->loop, UV_RUN_ONCE);
+	uv_close((uv_handle_t *)&t, NULL);
+	uv_run(m->loop, UV_RUN_NOWAIT);
 }
 
 size_t mem_values(const struct mem *m)

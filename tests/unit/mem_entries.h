@@ -50,6 +50,7 @@ struct mem {
 
 void mem_init(struct mem *m, uv_loop_t *loop);
 void mem_done(struct mem *m); /* runs the loop until it is closed */
+void mem_turn(struct mem *m); /* one turn of the loop, 5 ms at most */
 size_t mem_values(const struct mem *m); /* entries that are no TOMB */
 size_t mem_tombs(const struct mem *m);
 struct mem_entry *mem_find(struct mem *m, const struct lr_id *id);

@@ -102,14 +102,14 @@ static void write_all(struct fixture *f, struct lr_upload *u, size_t from,
 
 		from += took;
 		if (!took)
-			uv_run(&f->loop, UV_RUN_ONCE);
+			mem_turn(&f->mem);
 	}
 }
 
 static void wait_over(struct fixture *f, struct lr_upload *u)
 {
 	while (!lr_upload_is_over(u))
-		uv_run(&f->loop, UV_RUN_ONCE);
+		mem_turn(&f->mem);
 }
 
 static enum lr_err store_all(struct fixture *f, struct lr_id *ret_id)
@@ -141,7 +141,7 @@ static enum lr_err fetch(struct fixture *f, const struct lr_id *id,
 	while (!lr_download_is_over(d)) {
 		n = lr_download_read(d, buf, step);
 		if (!n && !lr_download_is_over(d))
-			uv_run(&f->loop, UV_RUN_ONCE);
+			mem_turn(&f->mem);
 		assert_true(at + n <= f->size);
 		assert_memory_equal(buf, f->data + at, n);
 		at += n;
@@ -205,11 +205,11 @@ static void test_into(void **state)
 		assert_int_equal(store_all(f, &id), LR_E_OK);
 		d = lr_download_new(&f->env, &id, "x", 3, nothing_cb, NULL);
 		while (!lr_download_manifest(d))
-			uv_run(&f->loop, UV_RUN_ONCE);
+			mem_turn(&f->mem);
 		to = malloc(size);
 		lr_download_into(d, to);
 		while (!lr_download_is_over(d))
-			uv_run(&f->loop, UV_RUN_ONCE);
+			mem_turn(&f->mem);
 		assert_int_equal(lr_download_result(d), LR_E_OK);
 		assert_memory_equal(to, f->data, size);
 		lr_download_free(d);
@@ -241,7 +241,7 @@ static void test_manifest(void **state)
 	assert_int_equal(lr_id_class(lr_upload_id(u)), LR_SAFE);
 	d = lr_download_new(&f->env, lr_upload_id(u), "x", 0, nothing_cb, NULL);
 	while (!(m = lr_download_manifest(d)))
-		uv_run(&f->loop, UV_RUN_ONCE);
+		mem_turn(&f->mem);
 	assert_string_equal(m->name, "build.tar");
 	assert_int_equal(m->uid, 1000);
 	assert_int_equal(m->owner.b[31], 5);
@@ -351,7 +351,7 @@ static void test_touch(void **state)
 	write_all(f, u, 0, MIB / 2 + 1, MIB);
 	while (f->opens_seen < 5) {
 		clock_ms += 40000;
-		uv_run(&f->loop, UV_RUN_ONCE);
+		mem_turn(&f->mem);
 	}
 	write_all(f, u, MIB / 2 + 1, MIB, MIB);
 	lr_upload_finish(u);
@@ -372,14 +372,14 @@ static void test_too_old(void **state)
 
 	make_data(f, MIB);
 	write_all(f, u, 0, MIB - 1, MIB);
-	uv_run(&f->loop, UV_RUN_ONCE);
+	mem_turn(&f->mem);
 	f->mem.fail_at = 1;
 	f->mem.fail_on = f->mem.fail_only_open = true;
 	f->mem.fail_err = LR_E_UNREACHABLE;
 	f->mem.puts = 0;
 	while (f->mem.puts < 3) { /* one may have been on its way */
 		clock_ms += 100;
-		uv_run(&f->loop, UV_RUN_ONCE);
+		mem_turn(&f->mem);
 	}
 	clock_ms += 61000;
 	f->mem.on_put = count_put;
@@ -558,11 +558,11 @@ static void test_removed_meanwhile(void **state)
 	assert_int_equal(store_all(f, &id), LR_E_OK);
 	d = lr_download_new(&f->env, &id, "thing", 2, nothing_cb, NULL);
 	while (!lr_download_read(d, buf, sizeof buf))
-		uv_run(&f->loop, UV_RUN_ONCE);
+		mem_turn(&f->mem);
 	drop_all(f, &id);
 	while (!lr_download_is_over(d))
 		if (!lr_download_read(d, buf, sizeof buf))
-			uv_run(&f->loop, UV_RUN_ONCE);
+			mem_turn(&f->mem);
 	assert_int_equal(lr_download_result(d), LR_E_ABSENT);
 	lr_download_free(d);
 }
@@ -581,7 +581,7 @@ static void test_free_early(void **state)
 	lr_download_free(d);
 	d = lr_download_new(&f->env, &id, "thing", 4, nothing_cb, NULL);
 	while (!lr_download_manifest(d))
-		uv_run(&f->loop, UV_RUN_ONCE);
+		mem_turn(&f->mem);
 	lr_download_read(d, buf, sizeof buf);
 	lr_download_free(d);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
@@ -611,7 +611,7 @@ static struct outcome remove_it(struct fixture *f, const struct lr_id *id)
 
 	lr_object_remove(&f->env, id, "thing", object_cb, &o);
 	while (!o.done)
-		uv_run(&f->loop, UV_RUN_ONCE);
+		mem_turn(&f->mem);
 	return o;
 }
 
@@ -744,7 +744,7 @@ static struct outcome resolve(struct fixture *f, const char *ref)
 	lr_object_resolve(&f->env, ref, resolve_cb, &o);
 	assert_false(o.done); /* never inside the call */
 	while (!o.done)
-		uv_run(&f->loop, UV_RUN_ONCE);
+		mem_turn(&f->mem);
 	return o;
 }
 
@@ -835,7 +835,8 @@ static enum lr_err pool_answer(void *arg, unsigned type, const void *meta,
 					  .address = lr_str(""),
 					  .version = lr_str(""),
 					  .lent = UINT64_C(1) << 30,
-					  .held = UINT64_C(1) << 29,
+					  .held = (UINT64_C(1) << 30) -
+						  (i ? 0 : MIB),
 					  .host_available = (i + 1)
 							    << UINT64_C(30) };
 
@@ -890,7 +891,7 @@ static void test_full_text(void **state)
 	assert_int_equal(lr_upload_result(u), LR_E_FULL);
 	assert_string_equal(
 		lr_upload_text(u),
-		"pool full: needs 2.0 MiB (2 copies of 1.0 MiB), 1.0 GiB is "
+		"pool full: needs 2.0 MiB (2 copies of 1.0 MiB), 1.0 MiB is "
 		"free. Nothing was stored. More: `lanram lend 2G` on birch "
 		"(2.0 GiB unused there).");
 	lr_upload_free(u);
