@@ -210,6 +210,7 @@ static bool start_rules(struct lr_coordinator *k)
 	if (!lr_state_open(k, &view, &prepared, &found))
 		goto out;
 	k->first_start = !found;
+	k->started_ms = lr_now_ms();
 	if (!name_is_free(k))
 		goto out;
 	k->catalog = lr_catalog_new(LR_SLOTS);

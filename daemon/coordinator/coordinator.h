@@ -71,6 +71,8 @@ struct lr_coordinator {
 	struct lr_pending_row *pending;
 	size_t n_pending;
 	struct lr_slot_used used[LR_SLOTS];
+	uint64_t listed_ce[LR_SLOTS]; /* cfg for which the catalog is whole */
+	uint64_t started_ms;
 	struct lr_ask *asks;
 	uv_timer_t timer;
 	struct lr_events events;
@@ -97,7 +99,8 @@ bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
 		   uint64_t *ret_prepared, bool *ret_found);
 void lr_state_prepare(struct lr_coordinator *k, uint64_t epoch);
 void lr_state_commit(struct lr_coordinator *k);
-void lr_state_devices(struct lr_coordinator *k); /* the list changed */
+/* The device list changed, or which slots hold something. */
+void lr_state_devices(struct lr_coordinator *k);
 void lr_state_tick(struct lr_coordinator *k, uint64_t now_ms);
 void lr_state_free(struct lr_coordinator *k);
 
@@ -141,7 +144,6 @@ void lr_devices_tick(struct lr_coordinator *k, uint64_t now_ms);
 enum lr_health lr_query_health(const struct lr_coordinator *k,
 			       const struct lr_coord_summary *s,
 			       struct lr_writer *w);
-uint64_t lr_query_recovery_left(const struct lr_coordinator *k, unsigned up);
 /* One donor as users see it; `address` is used by the result. */
 struct lr_rec_donor lr_query_donor(const struct lr_coord_row *row,
 				   char *address, size_t cap);

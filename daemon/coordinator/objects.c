@@ -10,6 +10,7 @@
 #include "daemon/coordinator/coordinator.h"
 
 #define WAIT_MS 10000
+#define SETTLE_MS 5000 /* donors come back within, after a start */
 #define CHUNKS_LOOKED_AT 16384 /* more chunks than that: all slots of a class */
 #define CHUNK_BYTES LR_VALUE_MAX
 
@@ -65,24 +66,43 @@ void lr_objects_report(struct lr_peer *p, const struct lr_frame *f)
 		if (m.flags & LR_REPORT_FIRST)
 			lr_catalog_begin(k->catalog, m.slot);
 		take_rows(k, f);
-		if (m.flags & LR_REPORT_LAST)
+		if (m.flags & LR_REPORT_LAST) {
 			lr_catalog_end(k->catalog, m.slot,
 				       cfg->lost & LR_LOST_MARK);
+			k->listed_ce[m.slot] = m.ce;
+		}
 		k->used[m.slot] = (struct lr_slot_used){ m.entries, m.bytes };
 		lr_coord_slot_usage(k->rules, m.slot, m.entries, m.bytes);
 	}
 	LR_SEND(p->link, DONE, done, f->h.req, &ok, NULL);
 }
 
+/* A slot that nobody can read now was whole before, or is known to be empty
+ * once the donors had time to come back after a start. */
+static bool is_told(const struct lr_coordinator *k, unsigned n, bool settled)
+{
+	const struct lr_cfg *cfg = &lr_coord_view(k->rules)->cfg[n];
+
+	if (!cfg->ce || k->listed_ce[n] == cfg->ce)
+		return true;
+	return lr_coord_slot_health(k->rules, n) == LR_SLOTS_UNAVAILABLE &&
+	       (k->listed_ce[n] || (settled && !k->used[n].entries));
+}
+
+/* The first slot whose objects are not known; LR_SLOTS: none. */
+static unsigned first_untold(const struct lr_coordinator *k)
+{
+	bool settled = lr_now_ms() > k->started_ms + SETTLE_MS;
+	unsigned n = 0;
+
+	while (n < LR_SLOTS && is_told(k, n, settled))
+		n++;
+	return n;
+}
+
 static bool is_complete(const struct lr_coordinator *k)
 {
-	const struct lr_view *v = lr_coord_view(k->rules);
-
-	for (unsigned n = 0; n < LR_SLOTS; n++)
-		if (v->cfg[n].ce && !lr_catalog_slot_complete(k->catalog, n) &&
-		    lr_coord_slot_health(k->rules, n) != LR_SLOTS_UNAVAILABLE)
-			return false;
-	return true;
+	return first_untold(k) == LR_SLOTS;
 }
 
 /* --- one row ---------------------------------------------------------------- */
@@ -397,6 +417,22 @@ static void wait_for_catalog(struct lr_peer *p, const struct lr_frame *f)
 	p->k->asks = a;
 }
 
+/* A REF that is there already needs no whole catalog. */
+static bool is_known(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_msg_resolve m;
+	struct lr_asker who;
+	struct lr_object found;
+	char ref[LR_META_MAX];
+
+	if (f->h.type != LR_M_RESOLVE ||
+	    !lr_dec_resolve(f->meta, f->h.meta, &m) ||
+	    !lr_str_copy(m.ref, ref, sizeof ref))
+		return false;
+	who = asker_of(p, m.uid, true);
+	return lr_catalog_resolve(p->k->catalog, &who, ref, &found, 1) > 0;
+}
+
 bool lr_objects_frame(struct lr_peer *p, const struct lr_frame *f)
 {
 	if (f->h.type == LR_M_DISCARD) {
@@ -409,11 +445,28 @@ bool lr_objects_frame(struct lr_peer *p, const struct lr_frame *f)
 	}
 	if (f->h.type != LR_M_LIST && f->h.type != LR_M_RESOLVE)
 		return false;
-	if (!is_complete(p->k))
+	if (!is_complete(p->k) && !is_known(p, f))
 		wait_for_catalog(p, f);
 	else if (!serve(p, &f->h, f->meta))
 		lr_link_close(p->link, LR_E_PROTOCOL);
 	return true;
+}
+
+static void refuse(struct lr_ask *a)
+{
+	struct lr_coordinator *k = a->p->k;
+	struct lr_dev devs[LR_MEM_MAX];
+	char who[256] = "the donors", text[512];
+	size_t n = lr_coord_awaited(k->rules, first_untold(k), devs);
+
+	if (n)
+		snprintf(who, sizeof who, "%s",
+			 lr_coordinator_name_of(k, &devs[0]));
+	snprintf(text, sizeof text,
+		 "not all objects are known yet: waiting for %s. Start it and "
+		 "retry; if its RAM is gone: lanram forget %s",
+		 who, who);
+	lr_link_send_error(a->p->link, a->h.req, LR_E_UNREACHABLE, text);
 }
 
 void lr_objects_tick(struct lr_coordinator *k, uint64_t now_ms)
@@ -427,11 +480,7 @@ void lr_objects_tick(struct lr_coordinator *k, uint64_t now_ms)
 			continue;
 		}
 		if (!complete)
-			lr_link_send_error(
-				a->p->link, a->h.req, LR_E_UNREACHABLE,
-				"the coordinator has not heard of all slots "
-				"yet. Retry; `lanram donors` shows who is "
-				"missing");
+			refuse(a);
 		else if (!serve(a->p, &a->h, a->meta))
 			lr_link_close(a->p->link, LR_E_PROTOCOL);
 		*at = a->next;

@@ -109,35 +109,12 @@ enum lr_health lr_query_health(const struct lr_coordinator *k,
 	return h;
 }
 
-/* Bytes that short slots still have to copy, as far as donors are there. */
-uint64_t lr_query_recovery_left(const struct lr_coordinator *k, unsigned up)
-{
-	const struct lr_view *v = lr_coord_view(k->rules);
-	uint64_t left = 0;
-
-	for (unsigned n = 0; n < LR_SLOTS; n++) {
-		const struct lr_cfg *cfg = &v->cfg[n];
-		unsigned want = lr_class_copies(lr_slot_class(n)), have = 0;
-
-		if (!k->used[n].entries ||
-		    lr_coord_slot_health(k->rules, n) != LR_SLOTS_SHORT)
-			continue;
-		for (unsigned i = 0; i < cfg->n; i++)
-			have += lr_cfg_synced(cfg, cfg->mem[i]);
-		if (want > up)
-			want = up;
-		if (have < want)
-			left += (want - have) * k->used[n].bytes;
-	}
-	return left;
-}
-
 /* A rate over the time between two looks of at least 200 ms. */
 static void tell_recovery(struct lr_coordinator *k, struct lr_msg_status_r *r)
 {
 	uint64_t now = lr_now_ms();
 
-	r->recovery_left = lr_query_recovery_left(k, r->donors_up);
+	r->recovery_left = lr_coord_recovery_left(k->rules);
 	if (now - k->recovered_ms >= 200) {
 		k->recovery_rate =
 			k->recovery_last > r->recovery_left &&

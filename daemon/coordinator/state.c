@@ -3,7 +3,8 @@
  * fsync of the folder), written by one job at a time off the loop:
  *
  *   prepared  the highest epoch that any SEAL may carry
- *   state     format, admitted devices, the committed view
+ *   state     format, admitted devices, the committed view, and which slots
+ *             held something (so that an empty one is not missed later)
  *
  * Both end with an XXH3 checksum: what was cut or rotted is refused, never
  * half believed. A write that fails is tried again each second: nothing is
@@ -23,6 +24,7 @@
 #define MAGIC 0x314d41524e414cu /* "LANRAM1" */
 #define FILE_MAX (64u << 20)
 #define RETRY_MS 1000
+#define HOLDS_MS 2000 /* how often a change of `holds` is written */
 
 struct buffer {
 	uint8_t *p;
@@ -37,7 +39,8 @@ struct lr_state {
 	enum job { JOB_PREPARED, JOB_COMMIT, JOB_DEVICES } job; /* that runs */
 	bool want_prepared, want_devices;
 	struct buffer commit; /* encoded when the rules asked; p NULL: none */
-	uint64_t prepared, retry_ms;
+	uint64_t prepared, retry_ms, holds_ms;
+	uint8_t holds[LR_SLOTS / 8]; /* as written */
 	struct buffer buf; /* of the job that runs */
 	int error;
 };
@@ -155,6 +158,23 @@ static void encode_devices(const struct lr_coordinator *k, struct lr_writer *w)
 	}
 }
 
+static void note_holds(struct lr_state *s)
+{
+	memset(s->holds, 0, sizeof s->holds);
+	for (unsigned n = 0; n < LR_SLOTS; n++)
+		if (s->k->used[n].entries)
+			s->holds[n / 8] |= (uint8_t)(1u << n % 8);
+}
+
+static bool holds_changed(const struct lr_state *s)
+{
+	for (unsigned n = 0; n < LR_SLOTS; n++)
+		if ((s->k->used[n].entries > 0) !=
+		    (s->holds[n / 8] >> n % 8 & 1))
+			return true;
+	return false;
+}
+
 static bool encode_state(struct lr_state *s, struct buffer *ret)
 {
 	const struct lr_coordinator *k = s->k;
@@ -166,7 +186,8 @@ static bool encode_state(struct lr_state *s, struct buffer *ret)
 
 	lr_view_enc_whole(&enc, v);
 	parts = lr_view_enc_parts(&enc, LR_VALUE_MAX);
-	cap = parts * (LR_VALUE_MAX + 4) + k->n_devices * 128 + 256;
+	cap = parts * (LR_VALUE_MAX + 4) + k->n_devices * 128 +
+	      sizeof s->holds + 256;
 	w = lr_writer(malloc(cap), cap);
 	if (!w.p)
 		return false;
@@ -185,6 +206,8 @@ static bool encode_state(struct lr_state *s, struct buffer *ret)
 		lr_w_u32(&w, (uint32_t)part.len);
 		w.len += part.len;
 	}
+	note_holds(s);
+	lr_w_bytes(&w, s->holds, sizeof s->holds);
 	finish(&w);
 	*ret = (struct buffer){ w.p, w.len };
 	return !w.bad;
@@ -218,6 +241,7 @@ static bool decode_state(struct lr_coordinator *k, const struct buffer *b,
 			 struct lr_view *v)
 {
 	struct lr_reader r = lr_reader(b->p, b->len);
+	const uint8_t *at;
 	uint32_t parts;
 
 	if (lr_r_u64(&r) != MAGIC || lr_r_u32(&r) != 1)
@@ -229,11 +253,13 @@ static bool decode_state(struct lr_coordinator *k, const struct buffer *b,
 	parts = lr_r_u32(&r);
 	for (uint32_t i = 0; i < parts && !r.bad; i++) {
 		uint32_t len = lr_r_u32(&r);
-		const uint8_t *at = lr_r_bytes(&r, len);
-
+		at = lr_r_bytes(&r, len);
 		if (!at || lr_view_apply(v, at, len) != LR_E_OK)
 			return false;
 	}
+	at = lr_r_bytes(&r, sizeof k->state->holds);
+	for (unsigned n = 0; at && n < LR_SLOTS; n++)
+		k->used[n].entries = at[n / 8] >> n % 8 & 1;
 	return lr_r_done(&r);
 }
 
@@ -404,6 +430,11 @@ void lr_state_tick(struct lr_coordinator *k, uint64_t now_ms)
 	if (k->state->retry_ms && now_ms >= k->state->retry_ms) {
 		k->state->retry_ms = 0;
 		start_job(k->state);
+	}
+	if (now_ms >= k->state->holds_ms) {
+		k->state->holds_ms = now_ms + HOLDS_MS;
+		if (holds_changed(k->state))
+			lr_state_devices(k);
 	}
 }
 

@@ -9,7 +9,7 @@
 #include "daemon/donor/shard.h"
 #include "wire/manifest.h"
 
-#define WINDOW 64
+#define WINDOW 512 /* empty slots' reports are 60 bytes */
 #define PAGE 256
 #define CHANGES_MAX 65536 /* more than that: whole lists again */
 #define FLUSH_MS 100
@@ -132,10 +132,14 @@ void lr_reports_changed(struct lr_reports *r, unsigned slot,
 	r->changes[r->n_changes++] = (struct change){ slot, *id };
 }
 
+static void send_lists(struct lr_reports *r);
+
 void lr_reports_acked(struct lr_reports *r)
 {
 	if (r->out)
 		r->out--;
+	if (r->n_dirty && r->out < WINDOW / 2 && r->s->slots_told)
+		send_lists(r);
 }
 
 static void send_report(struct lr_reports *r, unsigned n, unsigned flags,

@@ -99,20 +99,22 @@ enum lr_err lr_direct_why(const struct lr_direct *d, char *out, size_t cap)
 	case LR_HERE_WRONG_POOL:
 		snprintf(out, cap,
 			 "another pool goes by the name \"%s\" now: its key is "
-			 "not the one this machine knows. lanram doctor",
+			 "not the one this machine knows. If it was made anew, "
+			 "remove the pool.* file in state_dir and restart",
 			 d->pool_name);
 		return LR_E_WRONG_PEER;
 	case LR_HERE_SEARCHING:
 		snprintf(out, cap,
 			 "no pool \"%s\" on this LAN. Start one: sudo systemctl "
-			 "enable --now lanram-coordinator. There is one? "
-			 "lanram doctor",
+			 "enable --now lanram-coordinator. There is one? Set "
+			 "`coordinator` in lanram.conf to its host:port",
 			 d->pool_name);
 		return LR_E_NO_POOL;
 	default:
 		snprintf(out, cap,
 			 "the coordinator of pool \"%s\" (%s) does not answer. "
-			 "Data can be read and stored all the same",
+			 "What is asked for by its whole ID can be read all the "
+			 "same, and data stored",
 			 d->pool_name, at[0] ? at : "address not known");
 		return LR_E_UNREACHABLE;
 	}
@@ -259,8 +261,9 @@ static void close_entries(struct lr_entries *e)
 	lr_direct_close((struct lr_direct *)e);
 }
 
-static const struct lr_entries_ops entries_ops = { lr_ops_put, lr_ops_get,
-						   lr_asks_ask, close_entries };
+static const struct lr_entries_ops entries_ops = {
+	lr_ops_put, lr_ops_get, lr_ops_update, lr_asks_ask, close_entries
+};
 
 static struct lr_direct *make(const struct lr_attach_options *o)
 {

@@ -95,6 +95,8 @@ struct lr_coord *lr_coord_new(const struct lr_coord_params *p,
 		c->n_awaited +=
 			c->rows[i]->state == ROW_AWAITED && c->rows[i]->refs;
 	lr_suspect_init(&c->suspect, &p->suspect, now_ms);
+	if (restored && c->view.cfg[p->nslots - 1].ce)
+		coord_slot_again(c, p->nslots - 1); /* a start has its epoch */
 	return c;
 }
 

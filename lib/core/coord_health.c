@@ -145,8 +145,7 @@ void lr_coord_summarize(const struct lr_coord *c, struct lr_coord_summary *ret)
 
 		if (holds)
 			count_slot(c, s, ret);
-		ret->lost +=
-			lost && (holds || c->slots[s].flags & SLOT_LOST_HELD);
+		ret->lost += lost && c->slots[s].flags & SLOT_LOST_HELD;
 	}
 	ret->usable = usable(c);
 }

@@ -385,8 +385,8 @@ static void restart_with_promises_above(void **state)
 	}
 }
 
-/* After a restart nobody is evicted before all had time to say hello, and
- * nothing is sealed if all do. */
+/* After a restart nobody is evicted before all had time to say hello, and if
+ * all do, one slot is sealed: the start has an epoch of its own. */
 static void restart_is_quiet(void **state)
 {
 	struct kit k;
@@ -402,8 +402,8 @@ static void restart_is_quiet(void **state)
 	kit_coord_start(&k);
 	kit_run(&k, 10000);
 	assert_true(kit_healed(&k));
-	assert_int_equal(lr_coord_view(k.c)->epoch, epoch);
-	assert_int_equal(k.seals, seals);
+	assert_int_equal(lr_coord_view(k.c)->epoch, epoch + 1);
+	assert_true(k.seals - seals <= 3); /* a SEAL each to its members */
 	assert_int_equal(k.events[LR_EVENT_DOWN], 0);
 	end(&k);
 }
