@@ -5,8 +5,8 @@
  *   server RUNNING -> watch; whatever changes is posted after SETTLE_MS, so
  *     that one host's records arrive as one change
  *   avahi or D-Bus restarted -> the watch is made anew; what was known stays
- *     until the new one has had HOLD_MS to look (records are hints, and a
- *     restart of avahi is no news about a pool)
+ *     until as many are seen again, or the new one has had HOLD_MS to look
+ *     (records are hints, and a restart of avahi is no news about a pool)
  *   stop -> thread ends -> its last post -> loop: join, close, free
  *
  * The thread posts by uv_async_send; the mutex covers the snapshot alone. */
@@ -69,7 +69,9 @@ static void merge(struct lr_browser *b)
 	}
 	n = lr_watch_list(b->watch, seen, SEEN_MAX);
 	n = lr_merge(seen, n, found, FOUND_MAX);
-	if (n >= b->n_last || !b->holding)
+	if (n >= b->n_last)
+		b->holding = false; /* all that was known is back */
+	if (!b->holding)
 		post(b, found, n);
 	free(found);
 }

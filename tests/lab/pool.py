@@ -86,11 +86,22 @@ class Pool:
     def donor(self, name):
         return next(d for d in self.donors if d.name == name)
 
+    def wait_full(self, deadline_s=45):
+        """No slot is short: what can be copied again has been."""
+        wait_until(lambda: self.status()["slots"]["short"] == 0, deadline_s,
+                   "no slot short")
+
     def replace(self, host, deadline_s=20):
-        """A new, empty donor on the host."""
+        """A new, empty donor on the host; the admin says that the old one is
+        gone for good, or slots of one copy would wait for it for ever."""
+        old = {d["id"] for d in self.donor_rows() if d["name"] == host.name}
         host.wipe()
         host.start("donor")
         self.wait_up(len(self.donors), deadline_s)
+        self.wait_full()
+        for d in self.donor_rows():
+            if d["id"] in old and d["state"] == "down":
+                self.anvil.lanram("forget", d["id"])
 
 
 class Ledger:

@@ -23,7 +23,7 @@ def test_killed_under_load(lab):
             load.wait_more(2)
             lab.say(f"kill {i + 1} ({victim.name}): two more done after "
                     f"{time.monotonic() - begin:.2f} s")
-            p.replace(victim)
+            p.replace(victim, 40)
             p.wait_whole(45)
     lab.say(f"{load.stores} stores, {load.retrieves} retrieves, "
             f"{load.refused} refused")

@@ -82,7 +82,7 @@ def test_found_and_gone(lab):
     check(row.host == "anvil.local", f"host: {row}")
     check(row.addrs[0] == f"{a.ip}:7450", f"first address: {row}")
     shown.term(10)
-    wait_rows(seen, 0, 10, "gone")
+    wait_rows(seen, 0, 4, "gone, a second after the goodbye")
 
 
 def test_restarts(lab):
