@@ -32,10 +32,10 @@ static void finish(struct lr_dask *a, enum lr_err err, const struct lr_frame *f)
 
 static void fail(struct lr_dask *a, enum lr_err err, const char *text)
 {
-	struct lr_msg_error m = { .err = (uint16_t)err, .text = lr_str(text) };
+	struct lr_msg_error m = {.err = (uint16_t)err, .text = lr_str(text)};
 	uint8_t meta[LR_META_MAX];
 	struct lr_writer w = lr_writer(meta, sizeof meta);
-	struct lr_frame f = { .h.type = LR_M_ERROR };
+	struct lr_frame f = {.h.type = LR_M_ERROR};
 
 	lr_enc_error(&w, &m);
 	f.h.meta = (uint16_t)w.len;
@@ -57,7 +57,8 @@ static void wait_in_line(struct lr_dask *a)
 	a->d->asks = a;
 }
 
-/* --- the coordinator's ------------------------------------------------------------ */
+/* --- the coordinator's
+ * ------------------------------------------------------------ */
 
 static void reply_cb(struct lr_link *link, enum lr_err err,
 		     const struct lr_frame *f, void *arg)
@@ -77,14 +78,16 @@ static void reply_cb(struct lr_link *link, enum lr_err err,
 }
 
 static void send_on(struct lr_dask *a, struct lr_link *link, uint64_t now,
-		 lr_reply_cb cb)
+		    lr_reply_cb cb)
 {
 	unsigned ms = a->due_ms > now ? (unsigned)(a->due_ms - now) : 1;
 
 	lr_link_request(link, a->type, a->meta, a->len, NULL, ms, cb, a);
 }
 
-/* --- FIND ---------------------------------------------------------------------------- */
+/* --- FIND
+ * ----------------------------------------------------------------------------
+ */
 
 /* A donor said STALE: the view is on its way. */
 static void find_cb(struct lr_link *link, enum lr_err err,
@@ -142,7 +145,9 @@ static bool send_find(struct lr_dask *a, uint64_t now)
 	return true;
 }
 
-/* --- in line --------------------------------------------------------------------------- */
+/* --- in line
+ * ---------------------------------------------------------------------------
+ */
 
 /* True: it is out, or over. */
 static bool try_to_send(struct lr_dask *a, uint64_t now)
@@ -177,8 +182,8 @@ static void go_on(struct lr_dask *a, uint64_t now)
 		fail_with_reason(a);
 	else if (now >= a->due_ms)
 		fail(a, LR_E_UNREACHABLE,
-		     a->type == LR_M_FIND ? "no donor that could tell answers" :
-					    "no answer in time");
+		     a->type == LR_M_FIND ? "no donor that could tell answers"
+					  : "no answer in time");
 	else
 		wait_in_line(a);
 }
@@ -194,8 +199,9 @@ uint64_t lr_asks_tick(struct lr_direct *d, uint64_t now)
 		go_on(a, now);
 	}
 	for (a = d->asks; a; a = a->next) {
-		at = a->retry_ms > now ? a->retry_ms :
-		     a->type == LR_M_FIND ? now + 100 : a->due_ms;
+		at = a->retry_ms > now	    ? a->retry_ms
+		     : a->type == LR_M_FIND ? now + 100
+					    : a->due_ms;
 		due = at < due ? at : due;
 	}
 	return due;

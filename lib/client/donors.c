@@ -18,9 +18,9 @@
 
 #define BACKOFF_MIN_MS 50u
 #define BACKOFF_MAX_MS 1000u
-#define DIAL_MS 3000u
-#define HELLO_MS 3000u
-#define REPORT_MS 1000u
+#define DIAL_MS	       3000u
+#define HELLO_MS       3000u
+#define REPORT_MS      1000u
 
 static void dial(struct lr_donor *n);
 
@@ -59,11 +59,12 @@ static void again(struct lr_donor *n)
 		n->down_ms = uv_now(n->d->loop);
 	n->state = LR_DONOR_IDLE;
 	uv_timer_start(&n->timer, timer_cb, n->backoff_ms, 0);
-	n->backoff_ms = n->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS :
-							     n->backoff_ms * 2;
+	n->backoff_ms = n->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS
+							   : n->backoff_ms * 2;
 }
 
-/* --- steps 2 and 3 ------------------------------------------------------------ */
+/* --- steps 2 and 3
+ * ------------------------------------------------------------ */
 
 static void welcome_cb(struct lr_link *link, enum lr_err err,
 		       const struct lr_frame *f, void *arg)
@@ -105,7 +106,8 @@ static void say_hello(struct lr_donor *n)
 	LR_REQUEST(n->link, HELLO, hello, &m, NULL, HELLO_MS, welcome_cb, n);
 }
 
-/* --- the link ------------------------------------------------------------------ */
+/* --- the link
+ * ------------------------------------------------------------------ */
 
 /* Dialled links are open already. */
 static void open_cb(struct lr_link *link, void *arg)
@@ -138,8 +140,7 @@ static void close_cb(struct lr_link *link, enum lr_err why, void *arg)
 	again(n);
 }
 
-static const struct lr_link_ops link_ops = { open_cb, frame_cb, close_cb,
-					     NULL };
+static const struct lr_link_ops link_ops = {open_cb, frame_cb, close_cb, NULL};
 
 static void dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
 {
@@ -158,9 +159,8 @@ static void dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
 
 static void dial(struct lr_donor *n)
 {
-	struct lr_link_options opt = { .tls = n->d->tls,
-				       .peer = &n->dev,
-				       .connect_ms = DIAL_MS };
+	struct lr_link_options opt = {
+		.tls = n->d->tls, .peer = &n->dev, .connect_ms = DIAL_MS};
 
 	n->state = LR_DONOR_DIAL;
 	n->dial = lr_dial_start(n->d->loop, n->addrs, &opt, &link_ops, n,
@@ -169,7 +169,8 @@ static void dial(struct lr_donor *n)
 		again(n);
 }
 
-/* --- following the view --------------------------------------------------------- */
+/* --- following the view
+ * --------------------------------------------------------- */
 
 /* Stops trying; an open link ends with close_cb. */
 static void hang_up(struct lr_donor *n)
@@ -259,7 +260,7 @@ void lr_donors_missed(struct lr_donor *n)
 {
 	struct lr_direct *d = n->d;
 	struct lr_link *coordinator = lr_attach_link(d->attach);
-	struct lr_msg_unreached m = { .dev = n->dev, .inc = n->inc };
+	struct lr_msg_unreached m = {.dev = n->dev, .inc = n->inc};
 	uint64_t now = uv_now(d->loop);
 
 	if (!n->failed || !n->up || !coordinator ||
@@ -284,7 +285,8 @@ struct lr_link *lr_direct_link(const struct lr_direct *d, uint64_t inc)
 	return n && n->state == LR_DONOR_OPEN ? n->link : NULL;
 }
 
-/* --- who is awaited --------------------------------------------------------------- */
+/* --- who is awaited
+ * --------------------------------------------------------------- */
 
 static void say_since(uint64_t ms, char *out, size_t cap)
 {

@@ -12,10 +12,11 @@
 #include "client/relay.h"
 #include "net/identity.h"
 
-#define SOCKET "/run/lanram/requester.sock"
+#define SOCKET	"/run/lanram/requester.sock"
 #define SPIN_NS 50000u
 
-/* --- the loop ------------------------------------------------------------------ */
+/* --- the loop
+ * ------------------------------------------------------------------ */
 
 void lr_client_moved(struct lanram *p)
 {
@@ -82,8 +83,8 @@ void lr_client_interrupt(struct lanram *p)
 bool lr_client_wait_readable(struct lanram *p, int fd)
 {
 	struct pollfd on[] = {
-		{ .fd = fd, .events = POLLIN },
-		{ .fd = uv_backend_fd(&p->loop), .events = POLLIN },
+		{.fd = fd, .events = POLLIN},
+		{.fd = uv_backend_fd(&p->loop), .events = POLLIN},
 	};
 
 	if (!lr_client_enter(p))
@@ -98,7 +99,8 @@ bool lr_client_wait_readable(struct lanram *p, int fd)
 	return false;
 }
 
-/* --- questions ------------------------------------------------------------------- */
+/* --- questions
+ * ------------------------------------------------------------------- */
 
 struct asking {
 	struct lanram *p;
@@ -139,7 +141,7 @@ static void asked_cb(void *arg, enum lr_err err, const struct lr_frame *f)
 enum lr_err lr_client_ask(struct lanram *p, unsigned type, const void *meta,
 			  size_t len, struct lr_answer *ret)
 {
-	struct asking a = { .p = p, .ret = ret };
+	struct asking a = {.p = p, .ret = ret};
 	char text[LR_OBJECT_TEXT];
 
 	if (!lr_client_enter(p))
@@ -185,7 +187,7 @@ static void resolved_cb(void *arg, enum lr_err err, const struct lr_id *id,
 enum lanram_err lr_client_resolve(struct lanram *p, const char *ref,
 				  struct lr_id *ret)
 {
-	struct resolving r = { .p = p };
+	struct resolving r = {.p = p};
 
 	if (strlen(ref) == LR_ID_TEXT && lr_id_parse(ref, ret))
 		return LANRAM_OK;
@@ -200,12 +202,13 @@ enum lanram_err lr_client_resolve(struct lanram *p, const char *ref,
 	return r.err ? lr_client_fail(p, r.err, r.text) : LANRAM_OK;
 }
 
-/* --- open and close ----------------------------------------------------------------- */
+/* --- open and close
+ * ----------------------------------------------------------------- */
 
 static bool start_relay(struct lanram *p, const struct lanram_options *opt)
 {
-	p->entries = lr_relay_new(&p->loop, opt && opt->socket ? opt->socket :
-								 SOCKET);
+	p->entries = lr_relay_new(&p->loop,
+				  opt && opt->socket ? opt->socket : SOCKET);
 	return p->entries != NULL;
 }
 
@@ -284,8 +287,8 @@ enum lanram_err lanram_open(const struct lanram_options *opt,
 	p->env = (struct lr_object_env){
 		.loop = &p->loop,
 		.uid = (uint32_t)geteuid(),
-		.deadline_ms = opt && opt->deadline_ms ? opt->deadline_ms :
-							 10000,
+		.deadline_ms =
+			opt && opt->deadline_ms ? opt->deadline_ms : 10000,
 	};
 	while (!p->env.writer)
 		lr_random(&p->env.writer, sizeof p->env.writer);

@@ -12,9 +12,9 @@
 #include "client/entries.h"
 #include "wire/manifest.h"
 
-#define LR_OBJECT_TEXT 640 /* of a sentence */
+#define LR_OBJECT_TEXT	640    /* of a sentence */
 #define LR_OPEN_LIFE_MS 60000u /* an open manifest's, untouched */
-#define LR_TOUCH_MS 10000u
+#define LR_TOUCH_MS	10000u
 
 struct lr_object_env {
 	uv_loop_t *loop;
@@ -34,7 +34,7 @@ struct lr_upload_options {
 	enum lr_class cls;
 	bool is_public;
 	bool explain; /* tell why copies are missing, at the price of asking */
-	uint64_t ttl_ms; /* 0: kept until removed */
+	uint64_t ttl_ms;     /* 0: kept until removed */
 	size_t expect_bytes; /* a hint for the first buffer; 0: unknown */
 	size_t window_bytes; /* 0: 16 MiB */
 	unsigned touch_ms;   /* 0: LR_TOUCH_MS */
@@ -49,8 +49,8 @@ struct lr_upload *lr_upload_new(const struct lr_object_env *env,
 /* Takes up to n bytes (copied); 0: wait until it moved, or see whether it has
  * failed. */
 size_t lr_upload_write(struct lr_upload *u, const void *buf, size_t n);
-void lr_upload_finish(struct lr_upload *u); /* no more bytes */
-void lr_upload_abort(struct lr_upload *u);  /* remove what is there */
+void lr_upload_finish(struct lr_upload *u);	  /* no more bytes */
+void lr_upload_abort(struct lr_upload *u);	  /* remove what is there */
 bool lr_upload_failed(const struct lr_upload *u); /* it only clears up now */
 bool lr_upload_is_over(const struct lr_upload *u);
 /* Of one that is over. */
@@ -95,14 +95,16 @@ void lr_object_remove(const struct lr_object_env *env, const struct lr_id *id,
 void lr_object_tombs(const struct lr_object_env *env, const struct lr_id *id,
 		     uint64_t chunks, lr_object_cb cb, void *arg);
 
-/* --- what a REF means ------------------------------------------------------ */
+/* --- what a REF means ------------------------------------------------------
+ */
 
 typedef void (*lr_resolve_cb)(void *arg, enum lr_err err,
 			      const struct lr_id *id, const char *text);
 void lr_object_resolve(const struct lr_object_env *env, const char *ref,
 		       lr_resolve_cb cb, void *arg);
 
-/* --- sentences ------------------------------------------------------------- */
+/* --- sentences -------------------------------------------------------------
+ */
 
 /* "1.2 GiB"; out takes 24 bytes. */
 char *lr_text_bytes(uint64_t n, char *out);

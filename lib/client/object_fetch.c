@@ -20,9 +20,9 @@
 #include "client/hash.h"
 #include "wire/chunk.h"
 
-#define READAHEAD 32u
+#define READAHEAD     32u
 #define READAHEAD_MAX 256u
-#define COUNT_MS 5000u
+#define COUNT_MS      5000u
 #define COUNT_EACH_MS 1000u
 
 enum phase { HEAD, READY, BODY, COUNTING, LOOKING_AGAIN, OVER };
@@ -185,7 +185,8 @@ static void manifest_cb(void *arg, const struct lr_entry_result *res)
 	leave(d);
 }
 
-/* --- a chunk that is not there ---------------------------------------------- */
+/* --- a chunk that is not there ----------------------------------------------
+ */
 
 static void again_cb(void *arg, const struct lr_entry_result *res)
 {
@@ -211,7 +212,8 @@ static void look_again(struct lr_download *d)
 				 again_cb, d);
 }
 
-/* --- what is missing --------------------------------------------------------- */
+/* --- what is missing ---------------------------------------------------------
+ */
 
 /* Each name once, as long as there is room. */
 static void add_who(struct lr_download *d, const char *text)
@@ -248,13 +250,13 @@ static void count_missing(struct lr_download *d,
 	add_who(d, res->text);
 }
 
-/* --- chunks ------------------------------------------------------------------- */
+/* --- chunks
+ * ------------------------------------------------------------------- */
 
 static uint32_t chunk_len(const struct lr_download *d, uint64_t n)
 {
-	return n + 1 < d->m.chunks ?
-		       LR_VALUE_MAX :
-		       (uint32_t)(d->m.size - n * LR_VALUE_MAX);
+	return n + 1 < d->m.chunks ? LR_VALUE_MAX
+				   : (uint32_t)(d->m.size - n * LR_VALUE_MAX);
 }
 
 static bool keep(struct piece *p, const struct lr_entry_result *res)
@@ -378,8 +380,8 @@ static void ask_chunk(struct lr_download *d, uint64_t n)
 	d->in_flight++;
 	lr_id_of_chunk(&id, &d->id, n);
 	d->env.entries->ops->get(d->env.entries, &id, 0,
-				 d->phase == COUNTING ? COUNT_EACH_MS :
-							d->env.deadline_ms,
+				 d->phase == COUNTING ? COUNT_EACH_MS
+						      : d->env.deadline_ms,
 				 chunk_cb, p);
 }
 
@@ -400,7 +402,8 @@ static void ask_more(struct lr_download *d)
 	}
 }
 
-/* --- the owner's side ----------------------------------------------------------- */
+/* --- the owner's side
+ * ----------------------------------------------------------- */
 
 static size_t read_inline(struct lr_download *d, void *buf, size_t n)
 {

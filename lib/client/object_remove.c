@@ -12,7 +12,7 @@
 
 #include "wire/chunk.h"
 
-#define TOMB_WINDOW 64u
+#define TOMB_WINDOW	 64u
 #define TOMB_DEADLINE_MS 5000u
 
 /* --- TOMBs ---------------------------------------------------------------- */
@@ -34,7 +34,7 @@ static void put_tomb(struct tombs *t, const struct lr_id *id, unsigned kind,
 {
 	struct lr_put p = {
 		.id = *id,
-		.tag = { .ts = LR_TS_GONE, .writer = t->env.writer, .seq = 2 },
+		.tag = {.ts = LR_TS_GONE, .writer = t->env.writer, .seq = 2},
 		.kind = (uint8_t)kind,
 		.flags = LR_PUT_TOMB,
 		.deadline_ms = deadline_ms,
@@ -149,7 +149,7 @@ static void discarded_cb(void *arg, enum lr_err err, const struct lr_frame *f)
 
 static void discard(struct removal *m)
 {
-	struct lr_msg_discard msg = { .id = m->id };
+	struct lr_msg_discard msg = {.id = m->id};
 	uint8_t meta[64];
 	struct lr_writer w = lr_writer(meta, sizeof meta);
 
@@ -169,8 +169,7 @@ static void found_cb(void *arg, const struct lr_entry_result *r)
 	else if (r->err)
 		removed(m, r->err, r->text);
 	else if (r->found != LR_FOUND_VALUE || r->kind != LR_KIND_MANIFEST ||
-		 !lr_dec_manifest(&in, &man) ||
-		 !(man.flags & LR_OBJECT_CLOSED))
+		 !lr_dec_manifest(&in, &man) || !(man.flags & LR_OBJECT_CLOSED))
 		removed(m, LR_E_ABSENT, "");
 	else
 		lr_object_tombs(&m->env, &m->id, man.chunks, tombs_cb, m);

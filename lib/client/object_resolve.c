@@ -55,10 +55,11 @@ static void absent(struct resolving *r)
 	char text[LR_OBJECT_TEXT];
 
 	if (looks_like_bad_id(r->ref)) {
-		snprintf(text, sizeof text,
-			 "\"%s\" is no ID: IDs have 26 characters, a prefix of "
-			 "6 or more will do. `lanram list` shows what is yours.",
-			 r->ref);
+		snprintf(
+			text, sizeof text,
+			"\"%s\" is no ID: IDs have 26 characters, a prefix of "
+			"6 or more will do. `lanram list` shows what is yours.",
+			r->ref);
 		not_found(r, LR_E_USAGE, text);
 		return;
 	}
@@ -86,7 +87,8 @@ static void ambiguous(struct resolving *r, const struct row *rows, size_t n)
 	not_found(r, LR_E_AMBIGUOUS, text);
 }
 
-/* --- without the coordinator ------------------------------------------------ */
+/* --- without the coordinator ------------------------------------------------
+ */
 
 #define ROWS 8
 
@@ -120,7 +122,7 @@ static void find_cb(void *arg, enum lr_err err, const struct lr_frame *f)
 static bool ask_donors(struct resolving *r)
 {
 	struct lr_prefix prefix;
-	struct lr_msg_find m = { .prefix = lr_str(r->ref) };
+	struct lr_msg_find m = {.prefix = lr_str(r->ref)};
 	uint8_t meta[512];
 	struct lr_writer w = lr_writer(meta, sizeof meta);
 
@@ -133,7 +135,8 @@ static bool ask_donors(struct resolving *r)
 	return true;
 }
 
-/* --- with it ------------------------------------------------------------------ */
+/* --- with it
+ * ------------------------------------------------------------------ */
 
 static size_t read_rows(const struct lr_frame *f, struct row *rows, size_t cap)
 {
@@ -157,7 +160,7 @@ static bool is_away(enum lr_err err)
 static void resolve_cb(void *arg, enum lr_err err, const struct lr_frame *f)
 {
 	struct resolving *r = arg;
-	struct lr_msg_resolve_r m = { 0 };
+	struct lr_msg_resolve_r m = {0};
 	struct row rows[ROWS];
 	size_t n = 0;
 
@@ -216,7 +219,7 @@ void lr_object_resolve(const struct lr_object_env *env, const char *ref,
 		       lr_resolve_cb cb, void *arg)
 {
 	struct resolving *r = calloc(1, sizeof *r);
-	struct lr_msg_resolve m = { .uid = env->uid };
+	struct lr_msg_resolve m = {.uid = env->uid};
 	uint8_t meta[512];
 	struct lr_writer w = lr_writer(meta, sizeof meta);
 

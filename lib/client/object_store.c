@@ -23,7 +23,7 @@
 #include "net/identity.h"
 #include "wire/chunk.h"
 
-#define WINDOW_BYTES (16u << 20)
+#define WINDOW_BYTES	  (16u << 20)
 #define CHUNK_DEADLINE_MS 30000u
 
 enum phase { COLLECTING, OPENING, STREAMING, CLOSING, UNDOING, OVER };
@@ -55,7 +55,7 @@ struct lr_upload {
 	uv_timer_t timer;
 	bool has_timer, touching;
 	unsigned touch_ms;
-	uint64_t touched_ms;	  /* boot time; all answered what was sent then */
+	uint64_t touched_ms; /* boot time; all answered what was sent then */
 	uint64_t touch_sent_ms;
 	uint8_t open_head[LR_HEAD_MAX], closed_head[LR_HEAD_MAX];
 	size_t open_len;
@@ -165,7 +165,7 @@ static void put(struct lr_upload *u, const struct lr_id *id, uint64_t ts,
 {
 	struct lr_put p = {
 		.id = *id,
-		.tag = { .ts = ts, .writer = u->env.writer, .seq = 1 },
+		.tag = {.ts = ts, .writer = u->env.writer, .seq = 1},
 		.kind = (uint8_t)kind,
 		.expires_ms = ts == LR_TS_OPEN ? 0 : u->m.expires_ms,
 		.value = value,
@@ -251,7 +251,8 @@ static void close_inline(struct lr_upload *u)
 	    head + u->cur->len, u->env.deadline_ms, closed_cb, u);
 }
 
-/* --- the open manifest ------------------------------------------------------ */
+/* --- the open manifest ------------------------------------------------------
+ */
 
 /* May the manifest have been collected? Then nothing more may be put. */
 static bool is_too_old(struct lr_upload *u)
@@ -329,7 +330,8 @@ static void open_manifest(struct lr_upload *u)
 	put_open(u, opened_cb);
 }
 
-/* --- chunks ----------------------------------------------------------------- */
+/* --- chunks -----------------------------------------------------------------
+ */
 
 static void chunk_cb(void *arg, const struct lr_entry_result *r)
 {
@@ -412,7 +414,8 @@ static void advance(struct lr_upload *u)
 		u->moved(u->arg);
 }
 
-/* --- the owner's side -------------------------------------------------------- */
+/* --- the owner's side --------------------------------------------------------
+ */
 
 static bool grow(struct lr_upload *u, size_t n)
 {
@@ -500,8 +503,9 @@ struct lr_upload *lr_upload_new(const struct lr_object_env *env,
 	u->arg = arg;
 	u->explain = o->explain;
 	u->copies = lr_class_copies(o->cls);
-	u->window = (unsigned)((o->window_bytes ? o->window_bytes :
-						  WINDOW_BYTES) / LR_VALUE_MAX);
+	u->window =
+		(unsigned)((o->window_bytes ? o->window_bytes : WINDOW_BYTES) /
+			   LR_VALUE_MAX);
 	if (u->window < 2)
 		u->window = 2; /* a touch must not wait for the chunks */
 	u->touch_ms = o->touch_ms ? o->touch_ms : LR_TOUCH_MS;

@@ -8,8 +8,8 @@
 
 char *lr_text_bytes(uint64_t n, char *out)
 {
-	static const char *const unit[] = { "B",   "KiB", "MiB",
-					    "GiB", "TiB", "PiB" };
+	static const char *const unit[] = {"B",	  "KiB", "MiB",
+					   "GiB", "TiB", "PiB"};
 	double v = (double)n;
 	unsigned u = 0;
 
@@ -54,7 +54,7 @@ void lr_text_of_frame(const struct lr_frame *f, char *out, size_t cap)
 /* The names alone: "birch, silent for 40 s and cedar" -> "birch". */
 static void first_name(const char *who, char *out, size_t cap)
 {
-	lr_str_copy((struct lr_str){ who, (uint16_t)strcspn(who, ", ") }, out,
+	lr_str_copy((struct lr_str){who, (uint16_t)strcspn(who, ", ")}, out,
 		    cap);
 }
 
@@ -87,7 +87,7 @@ static void split(const char *detail, char *what, size_t cap, const char **who)
 	*who = detail;
 	if (!bar)
 		return;
-	lr_str_copy((struct lr_str){ detail, (uint16_t)(bar - detail) }, what,
+	lr_str_copy((struct lr_str){detail, (uint16_t)(bar - detail)}, what,
 		    cap);
 	*who = bar + 1;
 }
@@ -110,8 +110,8 @@ void lr_text_entry(enum lr_err err, const char *ref, const char *detail,
 		snprintf(out, cap,
 			 "%s is lost: of %s no copy is left%s%s%s. lanram "
 			 "remove %s",
-			 ref, what, who[0] ? " (" : "",
-			 who, who[0] ? ")" : "", ref);
+			 ref, what, who[0] ? " (" : "", who, who[0] ? ")" : "",
+			 ref);
 	else if (err == LR_E_LOST)
 		snprintf(out, cap,
 			 "%s is lost: no copy is left%s%s%s. lanram remove %s",
@@ -119,11 +119,11 @@ void lr_text_entry(enum lr_err err, const char *ref, const char *detail,
 	else if (err == LR_E_ABSENT || err == LR_E_CORRUPT)
 		snprintf(out, cap, "%s: %s", ref, detail);
 	else
-		snprintf(out, cap, "%s",
-			 detail[0] ? detail : lr_err_text(err));
+		snprintf(out, cap, "%s", detail[0] ? detail : lr_err_text(err));
 }
 
-/* --- with the donors' numbers ------------------------------------------------ */
+/* --- with the donors' numbers ------------------------------------------------
+ */
 
 #define DONORS_SHOWN 8
 
@@ -186,16 +186,16 @@ static void join_names(const struct donors *d, char *out, size_t cap)
 	out[0] = '\0';
 	for (unsigned i = 0; i < n && at < cap; i++)
 		at += (size_t)snprintf(out + at, cap - at, "%s%s",
-				       i == 0	      ? "" :
-				       i + 1 == n ? " and " :
-							", ",
+				       i == 0	    ? ""
+				       : i + 1 == n ? " and "
+						    : ", ",
 				       d->names[i]);
 }
 
 static void say_degraded(const struct explaining *x, const struct donors *d,
 			 char *out, size_t cap)
 {
-	static const char *const nth[] = { "", "first", "second", "third" };
+	static const char *const nth[] = {"", "first", "second", "third"};
 	char names[256];
 
 	join_names(d, names, sizeof names);
@@ -274,7 +274,7 @@ static void donors_cb(void *arg, enum lr_err err, const struct lr_frame *f)
 static void explain(const struct lr_object_env *env,
 		    const struct explaining *from)
 {
-	struct lr_msg_donors m = { .uid = env->uid };
+	struct lr_msg_donors m = {.uid = env->uid};
 	struct explaining *x = malloc(sizeof *x);
 	uint8_t meta[16];
 	struct lr_writer w = lr_writer(meta, sizeof meta);
@@ -290,19 +290,19 @@ static void explain(const struct lr_object_env *env,
 void lr_explain_full(const struct lr_object_env *env, uint64_t size,
 		     unsigned copies, lr_object_cb cb, void *arg)
 {
-	explain(env, &(struct explaining){ .size = size,
-					   .copies = copies,
-					   .say = say_full,
-					   .cb = cb,
-					   .arg = arg });
+	explain(env, &(struct explaining){.size = size,
+					  .copies = copies,
+					  .say = say_full,
+					  .cb = cb,
+					  .arg = arg});
 }
 
 void lr_explain_degraded(const struct lr_object_env *env, unsigned copies,
 			 unsigned wanted, lr_object_cb cb, void *arg)
 {
-	explain(env, &(struct explaining){ .copies = copies,
-					   .wanted = wanted,
-					   .say = say_degraded,
-					   .cb = cb,
-					   .arg = arg });
+	explain(env, &(struct explaining){.copies = copies,
+					  .wanted = wanted,
+					  .say = say_degraded,
+					  .cb = cb,
+					  .arg = arg});
 }

@@ -16,7 +16,8 @@ static void moved_cb(void *arg)
 	lr_client_moved(p);
 }
 
-/* --- store ----------------------------------------------------------------------- */
+/* --- store
+ * ----------------------------------------------------------------------- */
 
 struct lanram_writer {
 	struct lanram *p;
@@ -35,9 +36,8 @@ static enum lanram_err check_options(struct lanram *p,
 	return LANRAM_OK;
 }
 
-static struct lr_upload *upload(struct lanram *p,
-				const struct lanram_store_options *o,
-				size_t expect)
+static struct lr_upload *
+upload(struct lanram *p, const struct lanram_store_options *o, size_t expect)
 {
 	static const struct lanram_store_options plain;
 	struct lr_upload_options u;
@@ -188,7 +188,8 @@ enum lanram_err lanram_store(struct lanram *p, const void *value, size_t size,
 	return err;
 }
 
-/* --- retrieve ----------------------------------------------------------------------- */
+/* --- retrieve
+ * ----------------------------------------------------------------------- */
 
 struct lanram_reader {
 	struct lanram *p;
@@ -270,8 +271,8 @@ ssize_t lanram_reader_read(struct lanram_reader *r, void *buf, size_t n)
 		if (got || lr_download_is_over(r->d))
 			break;
 		if (r->p->interrupted)
-			r->status = lr_client_fail(r->p, LR_E_INTERRUPTED,
-						   NULL);
+			r->status =
+				lr_client_fail(r->p, LR_E_INTERRUPTED, NULL);
 		else
 			lr_client_run(r->p, false);
 	}
@@ -353,7 +354,8 @@ enum lanram_err lanram_stat(struct lanram *p, const char *ref,
 	return err;
 }
 
-/* --- remove -------------------------------------------------------------------------- */
+/* --- remove
+ * -------------------------------------------------------------------------- */
 
 struct removing {
 	struct lanram *p;
@@ -374,7 +376,7 @@ static void removed_cb(void *arg, enum lr_err err, const char *text)
 
 enum lanram_err lanram_remove(struct lanram *p, const char *ref)
 {
-	struct removing r = { .p = p };
+	struct removing r = {.p = p};
 	struct lr_id id;
 	enum lanram_err err;
 

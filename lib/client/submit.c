@@ -66,7 +66,8 @@ static struct lanram_op *op_new(struct lanram *p)
 	return op;
 }
 
-/* --- store ------------------------------------------------------------------------ */
+/* --- store
+ * ------------------------------------------------------------------------ */
 
 static void upload_moved_cb(void *arg)
 {
@@ -87,8 +88,8 @@ struct lanram_op *lanram_submit_store(struct lanram *p, const void *value,
 				      size_t size,
 				      const struct lanram_store_options *opt)
 {
-	struct lr_upload_options o = { .cls = LR_NORMAL,
-				       .expect_bytes = size ? size : 1 };
+	struct lr_upload_options o = {.cls = LR_NORMAL,
+				      .expect_bytes = size ? size : 1};
 	struct lanram_op *op;
 
 	if (!lr_client_enter(p) || !(op = op_new(p)))
@@ -116,7 +117,8 @@ struct lanram_op *lanram_submit_store(struct lanram *p, const void *value,
 	return op;
 }
 
-/* --- retrieve ---------------------------------------------------------------------- */
+/* --- retrieve
+ * ---------------------------------------------------------------------- */
 
 static void download_moved_cb(void *arg)
 {
@@ -155,7 +157,8 @@ struct lanram_op *lanram_submit_retrieve(struct lanram *p, const char *id)
 	return op;
 }
 
-/* --- collecting ---------------------------------------------------------------------- */
+/* --- collecting
+ * ---------------------------------------------------------------------- */
 
 static void timed_out_cb(uv_timer_t *timer)
 {
@@ -201,7 +204,8 @@ struct lanram_op *lanram_wait(struct lanram *p, struct lanram_op *op,
 		return done;
 	p->timed_out = false;
 	if (timeout_ms >= 0)
-		uv_timer_start(&p->timer, timed_out_cb, (uint64_t)timeout_ms, 0);
+		uv_timer_start(&p->timer, timed_out_cb, (uint64_t)timeout_ms,
+			       0);
 	while (!done && p->outstanding && !p->timed_out && !p->interrupted) {
 		lr_client_run(p, false);
 		done = look(p, op);

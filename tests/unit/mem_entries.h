@@ -36,7 +36,7 @@ struct mem {
 	/* the nth PUT of a value that is no TOMB, from 1, fails so */
 	unsigned puts, fail_at;
 	enum lr_err fail_err;
-	bool fail_on; /* and all after it */
+	bool fail_on;	     /* and all after it */
 	bool fail_only_open; /* counts and fails touches and opens alone */
 	unsigned gets, asks;
 	/* runs at each PUT, before it is applied; may be NULL */
@@ -49,8 +49,8 @@ struct mem {
 };
 
 void mem_init(struct mem *m, uv_loop_t *loop);
-void mem_done(struct mem *m); /* runs the loop until it is closed */
-void mem_turn(struct mem *m); /* one turn of the loop, 5 ms at most */
+void mem_done(struct mem *m);		/* runs the loop until it is closed */
+void mem_turn(struct mem *m);		/* one turn of the loop, 5 ms at most */
 size_t mem_values(const struct mem *m); /* entries that are no TOMB */
 size_t mem_tombs(const struct mem *m);
 struct mem_entry *mem_find(struct mem *m, const struct lr_id *id);

@@ -20,7 +20,8 @@ void pool_turn(struct pool *p)
 	uv_run(&p->loop, UV_RUN_NOWAIT);
 }
 
-/* --- links ------------------------------------------------------------------ */
+/* --- links ------------------------------------------------------------------
+ */
 
 static void add_link(struct pool *p, struct lr_link *link)
 {
@@ -44,14 +45,14 @@ static void drop_link(struct pool *p, struct lr_link *link)
 
 static struct lr_msg_welcome welcome_of(struct pool *p)
 {
-	return (struct lr_msg_welcome){ .proto = LR_PROTO_MAX,
-					.pool = *lr_identity_dev(p->id),
-					.run = p->view.run,
-					.epoch = p->view.epoch,
-					.admitted = p->admits,
-					.pool_name = lr_str("t"),
-					.name = lr_str("anvil"),
-					.version = lr_str("0") };
+	return (struct lr_msg_welcome){.proto = LR_PROTO_MAX,
+				       .pool = *lr_identity_dev(p->id),
+				       .run = p->view.run,
+				       .epoch = p->view.epoch,
+				       .admitted = p->admits,
+				       .pool_name = lr_str("t"),
+				       .name = lr_str("anvil"),
+				       .version = lr_str("0")};
 }
 
 static void send_view(const struct lr_view *v, struct lr_link *link,
@@ -61,10 +62,9 @@ static void send_view(const struct lr_view *v, struct lr_link *link,
 	struct lr_writer w = lr_writer(buf, sizeof buf);
 	struct lr_view_enc it;
 	struct lr_msg_view_get m;
-	struct lr_msg_view r = { .run = v->run,
-				 .rev = v->rev,
-				 .epoch = v->epoch };
-	struct lr_bulk bulk = { .p = buf };
+	struct lr_msg_view r = {
+		.run = v->run, .rev = v->rev, .epoch = v->epoch};
+	struct lr_bulk bulk = {.p = buf};
 
 	assert_true(lr_dec_view_get(f->meta, f->h.meta, &m));
 	lr_view_enc_whole(&it, v);
@@ -76,7 +76,8 @@ static void send_view(const struct lr_view *v, struct lr_link *link,
 	LR_SEND(link, VIEW, view, f->h.req, &r, &bulk);
 }
 
-/* --- the coordinator ---------------------------------------------------------- */
+/* --- the coordinator
+ * ---------------------------------------------------------- */
 
 static void welcome(struct pool *p, struct lr_link *link,
 		    const struct lr_frame *f)
@@ -91,9 +92,9 @@ static void coord_frame_cb(struct lr_link *link, const struct lr_frame *f,
 			   void *arg)
 {
 	struct pool *p = arg;
-	struct lr_msg_enrol_r enrol = { .state = LR_ENROL_PENDING,
-					.text = lr_str("") };
-	struct lr_msg_status_r status = { .pool_name = lr_str("t") };
+	struct lr_msg_enrol_r enrol = {.state = LR_ENROL_PENDING,
+				       .text = lr_str("")};
+	struct lr_msg_status_r status = {.pool_name = lr_str("t")};
 
 	switch (f->h.type) {
 	case LR_M_HELLO:
@@ -124,8 +125,8 @@ static void coord_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 	drop_link(arg, link);
 }
 
-static const struct lr_link_ops coord_ops = { NULL, coord_frame_cb,
-					      coord_close_cb, NULL };
+static const struct lr_link_ops coord_ops = {NULL, coord_frame_cb,
+					     coord_close_cb, NULL};
 
 static void coord_accept_cb(struct lr_link *link, void *arg)
 {
@@ -133,7 +134,8 @@ static void coord_accept_cb(struct lr_link *link, void *arg)
 	lr_link_set_ops(link, &coord_ops, arg);
 }
 
-/* --- a donor -------------------------------------------------------------------- */
+/* --- a donor
+ * -------------------------------------------------------------------- */
 
 struct pool_entry *pool_find(struct pool_donor *d, const struct lr_id *id)
 {
@@ -161,10 +163,10 @@ static bool is_stale(struct pool_donor *d, struct lr_link *link,
 		     const struct lr_frame *f, unsigned slot, uint64_t ce)
 {
 	const struct lr_cfg *cfg = &d->pool->truth.cfg[slot];
-	struct lr_msg_stale m = { .slot = (uint16_t)slot, .prom = cfg->ce };
+	struct lr_msg_stale m = {.slot = (uint16_t)slot, .prom = cfg->ce};
 	uint8_t buf[LR_CFG_BYTES_MAX];
 	struct lr_writer w = lr_writer(buf, sizeof buf);
-	struct lr_bulk bulk = { .p = buf };
+	struct lr_bulk bulk = {.p = buf};
 
 	if (cfg->ce == ce)
 		return false;
@@ -178,8 +180,8 @@ static void serve_get(struct pool_donor *d, struct lr_link *link,
 		      const struct lr_frame *f)
 {
 	struct lr_msg_get m;
-	struct lr_msg_get_r r = { .synced = !d->unsynced };
-	struct lr_bulk bulk = { 0 };
+	struct lr_msg_get_r r = {.synced = !d->unsynced};
+	struct lr_bulk bulk = {0};
 	struct pool_entry *e;
 
 	d->gets++;
@@ -192,7 +194,7 @@ static void serve_get(struct pool_donor *d, struct lr_link *link,
 		r.tag = e->tag;
 		r.kind = e->kind;
 		r.sum = e->sum + d->corrupt;
-		bulk = (struct lr_bulk){ .p = e->value, .len = e->bytes };
+		bulk = (struct lr_bulk){.p = e->value, .len = e->bytes};
 	}
 	if (m.flags & LR_GET_TAG_ONLY)
 		bulk.len = 0;
@@ -203,7 +205,7 @@ static void serve_put(struct pool_donor *d, struct lr_link *link,
 		      const struct lr_frame *f)
 {
 	struct lr_msg_put m;
-	struct lr_msg_put_r r = { .text = lr_str("") };
+	struct lr_msg_put_r r = {.text = lr_str("")};
 	struct pool_entry *e;
 
 	d->puts++;
@@ -227,8 +229,8 @@ static void serve_put(struct pool_donor *d, struct lr_link *link,
 		e->tag = m.tag;
 		e->kind = m.kind;
 		e->sum = m.sum;
-		e->found = m.flags & LR_PUT_TOMB ? LR_FOUND_TOMB :
-						   LR_FOUND_VALUE;
+		e->found =
+			m.flags & LR_PUT_TOMB ? LR_FOUND_TOMB : LR_FOUND_VALUE;
 	}
 	r.tag = e->tag;
 	LR_SEND(link, PUT_R, put_r, f->h.req, &r, NULL);
@@ -238,7 +240,7 @@ static void serve_find(struct pool_donor *d, struct lr_link *link,
 		       const struct lr_frame *f)
 {
 	struct lr_msg_find m;
-	struct lr_msg_find_r r = { .err = 0 };
+	struct lr_msg_find_r r = {.err = 0};
 
 	d->finds++;
 	assert_true(lr_dec_find(f->meta, f->h.meta, &m));
@@ -296,8 +298,8 @@ static void donor_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 	drop_link(d->pool, link);
 }
 
-static const struct lr_link_ops donor_ops = { NULL, donor_frame_cb,
-					      donor_close_cb, NULL };
+static const struct lr_link_ops donor_ops = {NULL, donor_frame_cb,
+					     donor_close_cb, NULL};
 
 static void donor_accept_cb(struct lr_link *link, void *arg)
 {
@@ -307,15 +309,16 @@ static void donor_accept_cb(struct lr_link *link, void *arg)
 	lr_link_set_ops(link, &donor_ops, d);
 }
 
-/* --- views ------------------------------------------------------------------------ */
+/* --- views
+ * ------------------------------------------------------------------------ */
 
 static void add_member(struct pool *p, unsigned nr)
 {
-	static const char *const names[] = { "birch", "cedar", "dogwood" };
-	struct lr_member m = { .inc = p->donor[nr].inc,
-			       .dev = *lr_identity_dev(p->donor[nr].id),
-			       .shards = 1,
-			       .up = true };
+	static const char *const names[] = {"birch", "cedar", "dogwood"};
+	struct lr_member m = {.inc = p->donor[nr].inc,
+			      .dev = *lr_identity_dev(p->donor[nr].id),
+			      .shards = 1,
+			      .up = true};
 
 	strcpy(m.name, names[nr]);
 	snprintf(m.addrs, sizeof m.addrs, "127.0.0.1:%u", p->donor[nr].port);
@@ -324,7 +327,7 @@ static void add_member(struct pool *p, unsigned nr)
 
 void pool_change(struct pool *p, uint64_t ce, unsigned from, unsigned to)
 {
-	struct lr_cfg cfg = { .ce = ce };
+	struct lr_cfg cfg = {.ce = ce};
 
 	for (unsigned i = from; i < to; i++) {
 		cfg.mem[cfg.n] = p->donor[i].inc;
@@ -349,21 +352,20 @@ static void push(struct pool *p, uint64_t from)
 	static unsigned slots[LR_SLOTS];
 	uint64_t members[POOL_DONORS];
 	struct lr_view_enc it;
-	struct lr_msg_view_delta m = { .run = p->view.run,
-				       .from = from,
-				       .to = p->view.rev,
-				       .epoch = p->view.epoch };
+	struct lr_msg_view_delta m = {.run = p->view.run,
+				      .from = from,
+				      .to = p->view.rev,
+				      .epoch = p->view.epoch};
 
 	for (unsigned s = 0; s < LR_SLOTS; s++)
 		slots[s] = s;
 	for (unsigned i = 0; i < POOL_DONORS; i++)
 		members[i] = p->donor[i].inc;
-	lr_view_enc_delta(&it, &p->view, slots, LR_SLOTS, members,
-			  POOL_DONORS);
+	lr_view_enc_delta(&it, &p->view, slots, LR_SLOTS, members, POOL_DONORS);
 	m.parts = (uint16_t)lr_view_enc_parts(&it, sizeof buf);
 	for (m.part = 0; m.part < m.parts; m.part++) {
 		struct lr_writer w = lr_writer(buf, sizeof buf);
-		struct lr_bulk bulk = { .p = buf };
+		struct lr_bulk bulk = {.p = buf};
 
 		assert_true(lr_view_enc_next(&it, &w));
 		bulk.len = w.len;
@@ -381,7 +383,8 @@ void pool_tell(struct pool *p)
 		push(p, from);
 }
 
-/* --- life -------------------------------------------------------------------------- */
+/* --- life
+ * -------------------------------------------------------------------------- */
 
 static void listen_on(struct pool *p, struct lr_tls *tls, lr_accept_cb cb,
 		      void *arg, struct lr_listener **ret)
@@ -409,10 +412,10 @@ static void start_donor(struct pool *p, unsigned nr)
 
 static void start_client(struct pool *p)
 {
-	struct lr_attach_options o = { .loop = &p->loop,
-				       .pool_name = "t",
-				       .enrol_roles = LR_ROLE_REQUESTER,
-				       .name = "elm" };
+	struct lr_attach_options o = {.loop = &p->loop,
+				      .pool_name = "t",
+				      .enrol_roles = LR_ROLE_REQUESTER,
+				      .name = "elm"};
 	char at[32];
 
 	assert_int_equal(lr_identity_make(&p->me), LR_E_OK);
@@ -478,8 +481,7 @@ static void donor_done(struct pool_donor *d)
 {
 	struct pool_entry *e, *next;
 
-	HASH_ITER(hh, d->map, e, next)
-	{
+	HASH_ITER(hh, d->map, e, next) {
 		HASH_DEL(d->map, e);
 		free(e->value);
 		free(e);
@@ -509,7 +511,8 @@ void pool_done(struct pool *p)
 	lr_view_done(&p->truth);
 }
 
-/* --- operations --------------------------------------------------------------------- */
+/* --- operations
+ * --------------------------------------------------------------------- */
 
 void pool_result_cb(void *arg, const struct lr_entry_result *r)
 {
@@ -533,7 +536,7 @@ void pool_result_done(struct pool_result *r)
 
 struct lr_id pool_id(unsigned n)
 {
-	struct lr_id id = { .b = { 0x41, (uint8_t)(n * 37), 3, (uint8_t)n } };
+	struct lr_id id = {.b = {0x41, (uint8_t)(n * 37), 3, (uint8_t)n}};
 
 	return id;
 }
@@ -541,12 +544,12 @@ struct lr_id pool_id(unsigned n)
 void pool_put(struct pool *p, unsigned n, const void *value, size_t len,
 	      unsigned deadline_ms, struct pool_result *r)
 {
-	struct lr_put put = { .id = pool_id(n),
-			      .tag = { .ts = 2, .writer = 9, .seq = 1 },
-			      .kind = LR_KIND_CHUNK,
-			      .value = value,
-			      .bytes = (uint32_t)len,
-			      .deadline_ms = deadline_ms };
+	struct lr_put put = {.id = pool_id(n),
+			     .tag = {.ts = 2, .writer = 9, .seq = 1},
+			     .kind = LR_KIND_CHUNK,
+			     .value = value,
+			     .bytes = (uint32_t)len,
+			     .deadline_ms = deadline_ms};
 
 	memset(r, 0, sizeof *r);
 	uv_update_time(&p->loop);

@@ -34,11 +34,11 @@ struct pool_donor {
 	uint64_t inc; /* what it says; the view says it too, at first */
 	struct pool_entry *map;
 	/* how it behaves */
-	bool mute;	      /* answers nothing but hellos */
-	bool corrupt;	      /* values are not what their sums say */
-	enum lr_err refuse;   /* of each PUT */
-	unsigned hang_up_at;  /* the nth GET or PUT ends the link; 0: none */
-	unsigned unsynced;    /* says so in GET_R */
+	bool mute;	     /* answers nothing but hellos */
+	bool corrupt;	     /* values are not what their sums say */
+	enum lr_err refuse;  /* of each PUT */
+	unsigned hang_up_at; /* the nth GET or PUT ends the link; 0: none */
+	unsigned unsynced;   /* says so in GET_R */
 	/* what it saw */
 	unsigned requests, puts, gets, finds, views;
 	struct lr_tag last_tag;

@@ -235,15 +235,14 @@ static void answer_cb(void *arg, enum lr_err err, const struct lr_frame *f)
 	a->calls++;
 	a->err = err;
 	a->type = f ? f->h.type : 0;
-	if (f && a->type == LR_M_ERROR &&
-	    lr_dec_error(f->meta, f->h.meta, &m))
+	if (f && a->type == LR_M_ERROR && lr_dec_error(f->meta, f->h.meta, &m))
 		lr_str_copy(m.text, a->text, sizeof a->text);
 }
 
 static struct answer ask(struct pool *p, unsigned type, const void *meta,
 			 size_t len)
 {
-	struct answer a = { 0 };
+	struct answer a = {0};
 
 	uv_update_time(&p->loop);
 	p->entries->ops->ask(p->entries, type, meta, len, 5000, answer_cb, &a);
@@ -278,7 +277,7 @@ static void test_ask(void **state)
 static void test_find(void **state)
 {
 	struct pool *p = *state;
-	struct lr_msg_find m = { .slot = 4100, .prefix = lr_str("2h8m52") };
+	struct lr_msg_find m = {.slot = 4100, .prefix = lr_str("2h8m52")};
 	uint8_t meta[64];
 	struct lr_writer w = lr_writer(meta, sizeof meta);
 	struct answer a;
@@ -305,8 +304,8 @@ static void test_pending(void **state)
 	pool_put(p, 1, "x", 1, 9000, &r);
 	assert_int_equal(r.r.err, LR_E_NOT_ADMITTED);
 	assert_non_null(strstr(r.text, "lanram admit "));
-	assert_non_null(strstr(r.text,
-			       lr_attach_code(lr_direct_attach(p->direct))));
+	assert_non_null(
+		strstr(r.text, lr_attach_code(lr_direct_attach(p->direct))));
 	a = ask_status(p);
 	assert_int_equal(a.err, LR_E_NOT_ADMITTED);
 	assert_non_null(strstr(a.text, "lanram admit "));
@@ -333,15 +332,15 @@ static void test_no_pool(void **state)
 static void test_close(void **state)
 {
 	struct pool *p = *state;
-	struct pool_result r[20] = { 0 };
-	struct answer a = { 0 };
+	struct pool_result r[20] = {0};
+	struct answer a = {0};
 	struct lr_id id = pool_id(1);
 	uint8_t *big = calloc(1, LR_VALUE_MAX);
-	struct lr_put put = { .tag = { .ts = 2, .writer = 9 },
-			      .kind = LR_KIND_CHUNK,
-			      .value = big,
-			      .bytes = LR_VALUE_MAX,
-			      .deadline_ms = 20000 };
+	struct lr_put put = {.tag = {.ts = 2, .writer = 9},
+			     .kind = LR_KIND_CHUNK,
+			     .value = big,
+			     .bytes = LR_VALUE_MAX,
+			     .deadline_ms = 20000};
 
 	pool_get(p, 1, 5000, &r[0]);
 	memset(r, 0, sizeof r);
@@ -371,13 +370,13 @@ static void test_close(void **state)
 static void test_value_is_free(void **state)
 {
 	struct pool *p = *state;
-	struct pool_result r[40] = { 0 };
+	struct pool_result r[40] = {0};
 	uint8_t *big = calloc(1, LR_VALUE_MAX);
-	struct lr_put put = { .tag = { .ts = 2, .writer = 9 },
-			      .kind = LR_KIND_CHUNK,
-			      .value = big,
-			      .bytes = LR_VALUE_MAX,
-			      .deadline_ms = 400 };
+	struct lr_put put = {.tag = {.ts = 2, .writer = 9},
+			     .kind = LR_KIND_CHUNK,
+			     .value = big,
+			     .bytes = LR_VALUE_MAX,
+			     .deadline_ms = 400};
 
 	pool_get(p, 1, 5000, &r[0]);
 	r[0].calls = 0;
@@ -397,7 +396,7 @@ static void test_value_is_free(void **state)
 static void test_tags(void **state)
 {
 	struct pool *p = *state;
-	struct pool_result r = { 0 };
+	struct pool_result r = {0};
 	struct lr_id id = pool_id(1);
 
 	pool_put(p, 1, "x", 1, 5000, &r);

@@ -44,11 +44,11 @@ static int setup(void **state)
 	assert_non_null(f);
 	uv_loop_init(&f->loop);
 	mem_init(&f->mem, &f->loop);
-	f->env = (struct lr_object_env){ .loop = &f->loop,
-					 .entries = &f->mem.entries,
-					 .writer = 7,
-					 .deadline_ms = 1000,
-					 .boot_ms = fake_boot_ms };
+	f->env = (struct lr_object_env){.loop = &f->loop,
+					.entries = &f->mem.entries,
+					.writer = 7,
+					.deadline_ms = 1000,
+					.boot_ms = fake_boot_ms};
 	*state = f;
 	return 0;
 }
@@ -84,9 +84,9 @@ static void make_data(struct fixture *f, size_t size)
 static struct lr_upload *begin(struct fixture *f,
 			       const struct lr_upload_options *o)
 {
-	static const struct lr_upload_options plain = { .cls = LR_NORMAL };
-	struct lr_upload *u = lr_upload_new(&f->env, o ? o : &plain,
-					    nothing_cb, NULL);
+	static const struct lr_upload_options plain = {.cls = LR_NORMAL};
+	struct lr_upload *u =
+		lr_upload_new(&f->env, o ? o : &plain, nothing_cb, NULL);
 
 	assert_non_null(u);
 	return u;
@@ -127,11 +127,11 @@ static enum lr_err store_all(struct fixture *f, struct lr_id *ret_id)
 }
 
 /* Reads in steps of `step` and compares; the error and sentence at the end. */
-static enum lr_err fetch(struct fixture *f, const struct lr_id *id,
-			 size_t step, char *text)
+static enum lr_err fetch(struct fixture *f, const struct lr_id *id, size_t step,
+			 char *text)
 {
-	struct lr_download *d = lr_download_new(&f->env, id, "thing", 4,
-						nothing_cb, NULL);
+	struct lr_download *d =
+		lr_download_new(&f->env, id, "thing", 4, nothing_cb, NULL);
 	uint8_t *buf = malloc(step);
 	size_t at = 0, n;
 	enum lr_err err;
@@ -174,9 +174,8 @@ static void test_sizes(void **state)
 {
 	static const struct {
 		size_t size, entries;
-	} t[] = { { 0, 1 },	 { 1, 1 },	{ 262143, 1 },
-		  { 262144, 1 }, { 262145, 3 }, { 5 * MIB, 21 },
-		  { 5 * MIB + 1, 22 } };
+	} t[] = {{0, 1},      {1, 1},	     {262143, 1},      {262144, 1},
+		 {262145, 3}, {5 * MIB, 21}, {5 * MIB + 1, 22}};
 	struct fixture *f = *state;
 	struct lr_id id;
 	size_t before = 0;
@@ -222,10 +221,10 @@ static void test_into(void **state)
 static void test_manifest(void **state)
 {
 	struct fixture *f = *state;
-	struct lr_upload_options o = { .name = "build.tar",
-				       .cls = LR_SAFE,
-				       .is_public = true,
-				       .ttl_ms = 60000 };
+	struct lr_upload_options o = {.name = "build.tar",
+				      .cls = LR_SAFE,
+				      .is_public = true,
+				      .ttl_ms = 60000};
 	const struct lr_manifest *m;
 	struct lr_download *d;
 	struct lr_upload *u;
@@ -342,7 +341,7 @@ static void count_put(void *arg, const struct lr_put *p)
 static void test_touch(void **state)
 {
 	struct fixture *f = *state;
-	struct lr_upload_options o = { .cls = LR_NORMAL, .touch_ms = 5 };
+	struct lr_upload_options o = {.cls = LR_NORMAL, .touch_ms = 5};
 	struct lr_upload *u = begin(f, &o);
 
 	f->mem.on_put = count_put;
@@ -366,7 +365,7 @@ static void test_touch(void **state)
 static void test_too_old(void **state)
 {
 	struct fixture *f = *state;
-	struct lr_upload_options o = { .cls = LR_NORMAL, .touch_ms = 5 };
+	struct lr_upload_options o = {.cls = LR_NORMAL, .touch_ms = 5};
 	struct lr_upload *u = begin(f, &o);
 	unsigned before;
 
@@ -517,9 +516,9 @@ static void test_wrong_chunk(void **state)
 static void test_invisible(void **state)
 {
 	struct fixture *f = *state;
-	struct lr_upload_options brief = { .cls = LR_NORMAL, .ttl_ms = 1 };
+	struct lr_upload_options brief = {.cls = LR_NORMAL, .ttl_ms = 1};
 	struct lr_upload *u = begin(f, NULL);
-	struct timespec ts = { .tv_nsec = 2000000 };
+	struct timespec ts = {.tv_nsec = 2000000};
 
 	make_data(f, MIB);
 	write_all(f, u, 0, MIB, MIB);
@@ -607,7 +606,7 @@ static void object_cb(void *arg, enum lr_err err, const char *text)
 
 static struct outcome remove_it(struct fixture *f, const struct lr_id *id)
 {
-	struct outcome o = { .done = false };
+	struct outcome o = {.done = false};
 
 	lr_object_remove(&f->env, id, "thing", object_cb, &o);
 	while (!o.done)
@@ -667,11 +666,12 @@ static void test_remove_lost(void **state)
 	assert_int_equal(mem_tombs(&f->mem), 1);
 }
 
-/* --- what a REF means ------------------------------------------------------ */
+/* --- what a REF means ------------------------------------------------------
+ */
 
 struct script {
 	enum lr_err resolve_err; /* in the reply */
-	bool away; /* the coordinator */
+	bool away;		 /* the coordinator */
 	unsigned rows;
 	unsigned resolves, finds;
 	uint8_t meta[256], bulk[4096];
@@ -680,10 +680,10 @@ struct script {
 static void script_rows(struct script *s, struct lr_writer *w, bool listed)
 {
 	for (unsigned i = 0; i < s->rows; i++) {
-		struct lr_rec_listed l = { .name = lr_str("a.txt"),
-					   .owner_name = lr_str("me"),
-					   .donors = lr_str("birch") };
-		struct lr_rec_object o = { .name = lr_str("a.txt") };
+		struct lr_rec_listed l = {.name = lr_str("a.txt"),
+					  .owner_name = lr_str("me"),
+					  .donors = lr_str("birch")};
+		struct lr_rec_object o = {.name = lr_str("a.txt")};
 
 		memset(&l.id, 0x51, sizeof l.id);
 		l.id.b[15] = (uint8_t)i;
@@ -704,7 +704,7 @@ static enum lr_err script_answer(void *arg, unsigned type, const void *meta,
 
 	(void)meta, (void)len;
 	if (type == LR_M_RESOLVE) {
-		struct lr_msg_resolve_r m = { .err = (uint16_t)s->resolve_err };
+		struct lr_msg_resolve_r m = {.err = (uint16_t)s->resolve_err};
 
 		s->resolves++;
 		if (s->away)
@@ -713,7 +713,7 @@ static enum lr_err script_answer(void *arg, unsigned type, const void *meta,
 		script_rows(s, &b, true);
 		ret->h.type = LR_M_RESOLVE_R;
 	} else {
-		struct lr_msg_find_r m = { .err = 0 };
+		struct lr_msg_find_r m = {.err = 0};
 
 		assert_int_equal(type, LR_M_FIND);
 		s->finds++;
@@ -739,7 +739,7 @@ static void resolve_cb(void *arg, enum lr_err err, const struct lr_id *id,
 
 static struct outcome resolve(struct fixture *f, const char *ref)
 {
-	struct outcome o = { .done = false };
+	struct outcome o = {.done = false};
 
 	lr_object_resolve(&f->env, ref, resolve_cb, &o);
 	assert_false(o.done); /* never inside the call */
@@ -752,7 +752,7 @@ static struct outcome resolve(struct fixture *f, const char *ref)
 static void test_resolve(void **state)
 {
 	struct fixture *f = *state;
-	struct script s = { .rows = 1 };
+	struct script s = {.rows = 1};
 	struct outcome o;
 	struct lr_id id;
 	char text[LR_ID_TEXT + 1];
@@ -772,7 +772,7 @@ static void test_resolve(void **state)
 static void test_resolve_errors(void **state)
 {
 	struct fixture *f = *state;
-	struct script s = { .resolve_err = LR_E_ABSENT };
+	struct script s = {.resolve_err = LR_E_ABSENT};
 	struct outcome o;
 
 	f->mem.answer = script_answer;
@@ -797,7 +797,7 @@ static void test_resolve_errors(void **state)
 static void test_resolve_away(void **state)
 {
 	struct fixture *f = *state;
-	struct script s = { .away = true, .rows = 1 };
+	struct script s = {.away = true, .rows = 1};
 
 	f->mem.answer = script_answer;
 	f->mem.answer_arg = &s;
@@ -811,7 +811,8 @@ static void test_resolve_away(void **state)
 	assert_int_equal(s.finds, 3);
 }
 
-/* --- sentences ----------------------------------------------------------------- */
+/* --- sentences
+ * ----------------------------------------------------------------- */
 
 struct pool {
 	unsigned donors;
@@ -821,9 +822,9 @@ struct pool {
 static enum lr_err pool_answer(void *arg, unsigned type, const void *meta,
 			       size_t len, struct lr_frame *ret)
 {
-	static const char *const names[] = { "anvil", "birch", "cedar" };
+	static const char *const names[] = {"anvil", "birch", "cedar"};
 	struct pool *p = arg;
-	struct lr_msg_donors_r m = { .err = 0 };
+	struct lr_msg_donors_r m = {.err = 0};
 	struct lr_writer w = lr_writer(p->meta, sizeof p->meta);
 	struct lr_writer b = lr_writer(p->bulk, sizeof p->bulk);
 
@@ -831,22 +832,21 @@ static enum lr_err pool_answer(void *arg, unsigned type, const void *meta,
 	assert_int_equal(type, LR_M_DONORS);
 	lr_enc_donors_r(&w, &m);
 	for (unsigned i = 0; i < p->donors; i++) {
-		struct lr_rec_donor d = { .name = lr_str(names[i]),
-					  .address = lr_str(""),
-					  .version = lr_str(""),
-					  .lent = UINT64_C(1) << 30,
-					  .held = (UINT64_C(1) << 30) -
-						  (i ? 0 : MIB),
-					  .host_available = (i + 1)
-							    << UINT64_C(30) };
+		struct lr_rec_donor d = {
+			.name = lr_str(names[i]),
+			.address = lr_str(""),
+			.version = lr_str(""),
+			.lent = UINT64_C(1) << 30,
+			.held = (UINT64_C(1) << 30) - (i ? 0 : MIB),
+			.host_available = (i + 1) << UINT64_C(30)};
 
 		lr_enc_rec_donor(&b, &d);
 	}
-	*ret = (struct lr_frame){ .h = { .type = LR_M_DONORS_R,
-					 .meta = (uint16_t)w.len,
-					 .bulk = (uint32_t)b.len },
-				  .meta = p->meta,
-				  .bulk = p->bulk };
+	*ret = (struct lr_frame){.h = {.type = LR_M_DONORS_R,
+				       .meta = (uint16_t)w.len,
+				       .bulk = (uint32_t)b.len},
+				 .meta = p->meta,
+				 .bulk = p->bulk};
 	return LR_E_OK;
 }
 
@@ -854,8 +854,8 @@ static enum lr_err pool_answer(void *arg, unsigned type, const void *meta,
 static void test_degraded(void **state)
 {
 	struct fixture *f = *state;
-	struct lr_upload_options o = { .cls = LR_NORMAL, .explain = true };
-	struct pool pool = { .donors = 1 };
+	struct lr_upload_options o = {.cls = LR_NORMAL, .explain = true};
+	struct pool pool = {.donors = 1};
 	struct lr_upload *u = begin(f, &o);
 
 	f->mem.copies = 1;
@@ -877,7 +877,7 @@ static void test_degraded(void **state)
 static void test_full_text(void **state)
 {
 	struct fixture *f = *state;
-	struct pool pool = { .donors = 2 };
+	struct pool pool = {.donors = 2};
 	struct lr_upload *u = begin(f, NULL);
 
 	f->mem.fail_at = 3;
@@ -919,19 +919,32 @@ static void test_numbers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_sizes),	       T(test_into),
-		T(test_manifest),      T(test_full),
-		T(test_full_inline),   T(test_abort),
-		T(test_unknown),       T(test_touch),
-		T(test_too_old),       T(test_slept),
-		T(test_away),	       T(test_lost),
-		T(test_inline_away),   T(test_corrupt),
-		T(test_wrong_chunk),   T(test_invisible),
-		T(test_removed_meanwhile), T(test_free_early),
-		T(test_remove),	       T(test_remove_lost),
-		T(test_resolve),       T(test_resolve_errors),
-		T(test_resolve_away),  T(test_degraded),
-		T(test_full_text),     T(test_numbers),
+		T(test_sizes),
+		T(test_into),
+		T(test_manifest),
+		T(test_full),
+		T(test_full_inline),
+		T(test_abort),
+		T(test_unknown),
+		T(test_touch),
+		T(test_too_old),
+		T(test_slept),
+		T(test_away),
+		T(test_lost),
+		T(test_inline_away),
+		T(test_corrupt),
+		T(test_wrong_chunk),
+		T(test_invisible),
+		T(test_removed_meanwhile),
+		T(test_free_early),
+		T(test_remove),
+		T(test_remove_lost),
+		T(test_resolve),
+		T(test_resolve_errors),
+		T(test_resolve_away),
+		T(test_degraded),
+		T(test_full_text),
+		T(test_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@ struct daemon {
 	struct lr_entries *relay;
 	bool mute, corrupt;
 	unsigned hellos, puts, gets, asks;
-	unsigned hang_up_at; /* the nth PUT ends the link */
+	unsigned hang_up_at;   /* the nth PUT ends the link */
 	struct lr_tag tags[8]; /* of PUTs, in order */
 };
 
@@ -44,23 +44,24 @@ static void turn(struct daemon *d)
 	uv_run(&d->loop, UV_RUN_NOWAIT);
 }
 
-#define UNTIL(d, cond)                                                \
-	do {                                                          \
-		uint64_t end_ns = uv_hrtime() + 15000000000u;         \
-		while (!(cond)) {                                     \
-			if (uv_hrtime() > end_ns)                     \
-				fail_msg("not in 15 s: %s", #cond);   \
-			turn(d);                                      \
-		}                                                     \
+#define UNTIL(d, cond)                                              \
+	do {                                                        \
+		uint64_t end_ns = uv_hrtime() + 15000000000u;       \
+		while (!(cond)) {                                   \
+			if (uv_hrtime() > end_ns)                   \
+				fail_msg("not in 15 s: %s", #cond); \
+			turn(d);                                    \
+		}                                                   \
 	} while (0)
 
-/* --- the daemon ------------------------------------------------------------- */
+/* --- the daemon -------------------------------------------------------------
+ */
 
 static void serve_put(struct daemon *d, struct lr_link *link,
 		      const struct lr_frame *f)
 {
 	struct lr_msg_put m;
-	struct lr_msg_put_r r = { .copies = 2, .text = lr_str("") };
+	struct lr_msg_put_r r = {.copies = 2, .text = lr_str("")};
 
 	assert_true(lr_dec_put(f->meta, f->h.meta, &m));
 	assert_int_equal(m.ce, 0);
@@ -80,9 +81,9 @@ static void serve_get(struct daemon *d, struct lr_link *link,
 		      const struct lr_frame *f)
 {
 	struct lr_msg_get m;
-	struct lr_msg_get_r r = { .found = LR_FOUND_VALUE,
-				  .kind = LR_KIND_CHUNK };
-	struct lr_bulk bulk = { .p = "hello", .len = 5 };
+	struct lr_msg_get_r r = {.found = LR_FOUND_VALUE,
+				 .kind = LR_KIND_CHUNK};
+	struct lr_bulk bulk = {.p = "hello", .len = 5};
 
 	assert_true(lr_dec_get(f->meta, f->h.meta, &m));
 	d->gets++;
@@ -97,10 +98,10 @@ static void serve_get(struct daemon *d, struct lr_link *link,
 static void frame_cb(struct lr_link *link, const struct lr_frame *f, void *arg)
 {
 	struct daemon *d = arg;
-	struct lr_msg_welcome w = { .proto = 1,
-				    .pool_name = lr_str("t"),
-				    .name = lr_str(""),
-				    .version = lr_str("") };
+	struct lr_msg_welcome w = {.proto = 1,
+				   .pool_name = lr_str("t"),
+				   .name = lr_str(""),
+				   .version = lr_str("")};
 
 	if (f->h.type == LR_M_HELLO) {
 		d->hellos++;
@@ -126,7 +127,7 @@ static void close_cb(struct lr_link *link, enum lr_err why, void *arg)
 		d->link = NULL;
 }
 
-static const struct lr_link_ops link_ops = { NULL, frame_cb, close_cb, NULL };
+static const struct lr_link_ops link_ops = {NULL, frame_cb, close_cb, NULL};
 
 static void accept_cb(struct lr_link *link, void *arg)
 {
@@ -182,7 +183,8 @@ static int done(void **state)
 	return 0;
 }
 
-/* --- operations ---------------------------------------------------------------- */
+/* --- operations
+ * ---------------------------------------------------------------- */
 
 static void entry_cb(void *arg, const struct lr_entry_result *r)
 {
@@ -211,12 +213,12 @@ static void ask_cb(void *arg, enum lr_err err, const struct lr_frame *f)
 static void begin_put(struct daemon *d, const void *value, size_t len,
 		      unsigned deadline_ms, struct result *r)
 {
-	struct lr_put p = { .id = { .b = { 0x41 } },
-			    .tag = { .ts = 2, .writer = 5, .seq = 3 },
-			    .kind = LR_KIND_CHUNK,
-			    .value = value,
-			    .bytes = (uint32_t)len,
-			    .deadline_ms = deadline_ms };
+	struct lr_put p = {.id = {.b = {0x41}},
+			   .tag = {.ts = 2, .writer = 5, .seq = 3},
+			   .kind = LR_KIND_CHUNK,
+			   .value = value,
+			   .bytes = (uint32_t)len,
+			   .deadline_ms = deadline_ms};
 
 	memset(r, 0, sizeof *r);
 	uv_update_time(&d->loop);
@@ -227,7 +229,7 @@ static void begin_put(struct daemon *d, const void *value, size_t len,
 static void begin_get(struct daemon *d, uint8_t n, unsigned deadline_ms,
 		      struct result *r)
 {
-	struct lr_id id = { .b = { [0] = 0x41, [15] = n } };
+	struct lr_id id = {.b = {[0] = 0x41, [15] = n}};
 
 	memset(r, 0, sizeof *r);
 	uv_update_time(&d->loop);
@@ -372,7 +374,7 @@ static void test_mute(void **state)
 static void test_close(void **state)
 {
 	struct daemon *d = *state;
-	struct result r[40] = { 0 };
+	struct result r[40] = {0};
 	uint8_t *big = calloc(1, LR_VALUE_MAX);
 
 	d->mute = true;
