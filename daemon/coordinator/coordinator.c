@@ -94,23 +94,49 @@ static void tick_cb(uv_timer_t *timer)
 
 /* --- first start: is the name taken? ---------------------------------------- */
 
+/* A record may outlive its host: a pool is there if it proves its key. */
 struct look {
 	struct lr_coordinator *k;
 	uv_timer_t timer;
 	struct lr_browser *browser;
-	char host[256];
+	struct lr_dial *dial;
+	char host[256], dialled[256];
 };
 
-static void look_found_cb(const struct lr_found *found, size_t n, void *arg)
+static void look_close_cb(struct lr_link *link, enum lr_err why, void *arg)
+{
+	(void)link, (void)why, (void)arg;
+}
+
+static void look_dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
 {
 	struct look *l = arg;
 
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(found[i].pool_name, l->k->b.cfg->pool) &&
-		    !lr_dev_eq(&found[i].pool, lr_coordinator_pool(l->k)))
-			snprintf(l->host, sizeof l->host, "%s", found[i].host);
-	if (l->host[0])
-		uv_stop(&l->k->b.loop);
+	(void)why;
+	l->dial = NULL;
+	if (!link)
+		return;
+	lr_link_close(link, LR_E_OK);
+	memcpy(l->host, l->dialled, sizeof l->host);
+	uv_stop(&l->k->b.loop);
+}
+
+static void look_found_cb(const struct lr_found *found, size_t n, void *arg)
+{
+	static const struct lr_link_ops ops = { .close_cb = look_close_cb };
+	struct look *l = arg;
+	struct lr_link_options opt = { .tls = l->k->pool_tls,
+				       .connect_ms = 2000 };
+
+	for (size_t i = 0; i < n && !l->dial; i++) {
+		if (strcmp(found[i].pool_name, l->k->b.cfg->pool) != 0 ||
+		    lr_dev_eq(&found[i].pool, lr_coordinator_pool(l->k)))
+			continue;
+		opt.peer = &found[i].pool;
+		snprintf(l->dialled, sizeof l->dialled, "%s", found[i].host);
+		l->dial = lr_dial_start(&l->k->b.loop, found[i].addrs, &opt,
+					&ops, NULL, look_dialled_cb, l);
+	}
 }
 
 static void look_over_cb(uv_timer_t *timer)
@@ -138,6 +164,8 @@ static bool name_is_free(struct lr_coordinator *k)
 	uv_close((uv_handle_t *)&l.timer, NULL);
 	if (l.browser)
 		lr_browse_stop(l.browser);
+	if (l.dial)
+		lr_dial_stop(l.dial);
 	if (!l.host[0])
 		return k->b.stops == 0;
 	lr_error("a pool \"%s\" is on this LAN already, at %s: no second one "
