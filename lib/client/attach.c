@@ -329,7 +329,8 @@ static const struct candidate *next_candidate(struct lr_attach *a)
 		}
 		others = true;
 	}
-	if (others && a->state == LR_HERE_SEARCHING)
+	if (others && (a->state == LR_HERE_SEARCHING ||
+		       a->state == LR_HERE_AWAY))
 		set_state(a, LR_HERE_WRONG_POOL);
 	return NULL;
 }
