@@ -161,6 +161,7 @@ static void scan_cb(struct lr_link *link, enum lr_err err,
 	while (r.left && n < LR_SYNC_PAGE && lr_dec_rec_entry(&r, &rec))
 		page[n++] = (struct lr_sync_entry){ rec.id, rec.tag, rec.kind,
 						    rec.state, rec.bytes };
+	lr_slot_raise_floor(&p->s->slots[a->slot], m.floor);
 	if (!lr_r_done(&r) || !lr_sync_page(a->sync, page, n, m.more))
 		lr_sync_failed(a->sync, member, lr_now_ms());
 	pump(p, a);

@@ -7,7 +7,7 @@
 #include "daemon/donor/shard.h"
 #include "wire/manifest.h"
 
-static void reply_stale(struct lr_shard_link *l, uint64_t req, unsigned n)
+void lr_shard_stale(struct lr_shard_link *l, uint64_t req, unsigned n)
 {
 	const struct lr_slot *slot = &l->s->slots[n];
 	struct lr_msg_stale m = { .slot = (uint16_t)n, .prom = slot->prom };
@@ -32,7 +32,7 @@ static bool admit(struct lr_shard_link *l, uint64_t req, unsigned slot,
 	}
 	if (lr_slot_admit(&l->s->slots[slot], ce) == LR_E_OK)
 		return true;
-	reply_stale(l, req, slot);
+	lr_shard_stale(l, req, slot);
 	return false;
 }
 
@@ -104,6 +104,7 @@ static void serve_get(struct lr_shard_link *l, const struct lr_frame *f)
 	if (!admit(l, f->h.req, m.slot, m.ce, &m.id))
 		return;
 	r.synced = s->slots[m.slot].status == LR_SLOT_SYNCED;
+	r.tag.ts = s->slots[m.slot].floor;
 	if (lr_store_get(s->store, m.slot, &m.id, &e)) {
 		if (e.state == LR_FOUND_VALUE && !(m.flags & LR_GET_TAG_ONLY) &&
 		    !lr_store_verify(&e))
@@ -268,6 +269,7 @@ static void serve_scan(struct lr_shard_link *l, const struct lr_frame *f)
 		lr_enc_rec_entry(&w, &e);
 	}
 	r.more = n == LR_SYNC_PAGE;
+	r.floor = l->s->slots[m.slot].floor;
 	bulk.len = w.len;
 	LR_SEND(l->link, SCAN_R, scan_r, f->h.req, &r, &bulk);
 }
@@ -404,6 +406,9 @@ void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f)
 		break;
 	case LR_M_PUT:
 		serve_put(l, f);
+		break;
+	case LR_M_UPDATE:
+		lr_updates_serve(l->s->updates, l, f);
 		break;
 	case LR_M_SCAN:
 		serve_scan(l, f);

@@ -37,6 +37,7 @@ static void link_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 	struct lr_shard_link *l = arg;
 
 	(void)link, (void)why;
+	lr_updates_gone(l->s->updates, l);
 	*l->prev = l->next;
 	if (l->next)
 		l->next->prev = l->prev;
@@ -158,6 +159,7 @@ static void tick_cb(uv_timer_t *timer)
 	lr_pull_tick(s->pull, now);
 	lr_reports_tick(s->reports, now);
 	lr_sweep_tick(s->sweep, now);
+	lr_updates_tick(s->updates, now);
 	lr_store_clean(s->store, CLEAN_US, false);
 	s->stats.tick++;
 	if (s->slots_changed || s->stats.tick % 8 == 0)
@@ -186,6 +188,8 @@ static void stop(struct lr_shard *s)
 	for (struct lr_shard_link *l = s->links; l; l = l->next)
 		lr_link_close(l->link, LR_E_OK);
 	lr_pull_free(s->pull);
+	lr_updates_free(s->updates);
+	s->updates = NULL;
 	lr_sweep_free(s->sweep);
 	lr_reports_free(s->reports);
 	lr_direct_close(s->net);
@@ -261,7 +265,9 @@ static bool open_all(struct lr_shard *s, char *why, size_t cap)
 	s->pull = lr_pull_new(s);
 	s->reports = lr_reports_new(s);
 	s->sweep = lr_sweep_new(s);
-	if (s->store && s->net && s->pull && s->reports && s->sweep)
+	s->updates = lr_updates_new(s);
+	if (s->store && s->net && s->pull && s->reports && s->sweep &&
+	    s->updates)
 		return true;
 	snprintf(why, cap, "out of memory");
 	return false;

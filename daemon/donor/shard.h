@@ -55,6 +55,7 @@ struct lr_shard_link { /* a data link to us */
 
 struct lr_pull; /* pull.c: what SYNCING slots fetch */
 struct lr_reports; /* report.c: what the coordinator is told of objects */
+struct lr_updates; /* update.c: compare-and-set of names */
 struct lr_sweep; /* sweep.c: expiry, open manifests, orphans, TOMBs */
 
 struct lr_shard {
@@ -77,6 +78,7 @@ struct lr_shard {
 	struct lr_pull *pull;
 	struct lr_reports *reports;
 	struct lr_sweep *sweep;
+	struct lr_updates *updates;
 	struct lr_hist hist, hist_told;
 	uint64_t last_tick_ms, hold_until_ms; /* late: the view comes first */
 	bool slots_told; /* to this coordinator: reports may follow */
@@ -106,6 +108,8 @@ void lr_shard_want_view(struct lr_shard *s, unsigned part);
 void lr_shard_take_devices(struct lr_shard *s, const struct lr_mail *m);
 /* serve.c: a frame on a data link. */
 void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f);
+/* Answers STALE with the cfg that is installed. */
+void lr_shard_stale(struct lr_shard_link *l, uint64_t req, unsigned slot);
 /* What is stored there now, as the rules see it. */
 void lr_shard_stored(struct lr_shard *s, unsigned slot, const struct lr_id *id,
 		     struct lr_stored *ret);
@@ -132,6 +136,14 @@ void lr_reports_changed(struct lr_reports *r, unsigned slot,
 void lr_reports_acked(struct lr_reports *r);
 void lr_reports_tick(struct lr_reports *r, uint64_t now_ms);
 void lr_reports_free(struct lr_reports *r);
+
+struct lr_updates *lr_updates_new(struct lr_shard *s);
+void lr_updates_serve(struct lr_updates *u, struct lr_shard_link *l,
+		      const struct lr_frame *f);
+/* That link closes: what it asked for goes on, unanswered. */
+void lr_updates_gone(struct lr_updates *u, const struct lr_shard_link *l);
+void lr_updates_tick(struct lr_updates *u, uint64_t now_ms);
+void lr_updates_free(struct lr_updates *u);
 
 struct lr_sweep *lr_sweep_new(struct lr_shard *s);
 void lr_sweep_tick(struct lr_sweep *w, uint64_t now_ms);

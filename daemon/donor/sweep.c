@@ -161,6 +161,24 @@ static void look_at(struct lr_sweep *w, const struct lr_entry *e, uint64_t now,
 		ask_parent(w, e);
 }
 
+/* In a slot marked lost, a register's or name's TOMB is what tells "removed
+ * since" from "lost": it stays. */
+static bool may_collect(const struct lr_shard *s, unsigned n,
+			const struct lr_entry *e, uint64_t now)
+{
+	const struct lr_cfg *viewed = &s->rx->view.cfg[n];
+
+	return lr_slot_may_collect(&s->slots[n], viewed, e->stored_ms, now) &&
+	       !(viewed->lost & LR_LOST_MARK && (e->kind == LR_KIND_REGISTER ||
+						 e->kind == LR_KIND_NAME));
+}
+
+static void collect(struct lr_shard *s, unsigned n, const struct lr_entry *e)
+{
+	lr_slot_collected(&s->slots[n], e->kind, &e->tag);
+	lr_store_drop(s->store, n, &e->id);
+}
+
 static void sweep_slot(struct lr_sweep *w, unsigned n, uint64_t now)
 {
 	static struct lr_entry page[PAGE]; /* one thread */
@@ -180,9 +198,8 @@ static void sweep_slot(struct lr_sweep *w, unsigned n, uint64_t now)
 			after = e->id;
 			any = true;
 			if (e->state == LR_FOUND_TOMB &&
-			    lr_slot_may_collect(&s->slots[n], viewed,
-						e->stored_ms, now))
-				lr_store_drop(s->store, n, &e->id);
+			    may_collect(s, n, e, now))
+				collect(s, n, e);
 			else if (first)
 				look_at(w, e, now, lr_unix_ms());
 		}

@@ -223,6 +223,47 @@ static void serve_put(struct user *u, const struct lr_frame *f)
 		put(w);
 }
 
+/* --- UPDATE ------------------------------------------------------------------ */
+
+static void updated_cb(void *arg, const struct lr_entry_result *r)
+{
+	struct work *w = arg;
+	struct lr_msg_update_r m = { .err = (uint16_t)r->err,
+				     .found = r->found,
+				     .tag = r->tag,
+				     .text = lr_str(r->text) };
+
+	if (w->u)
+		LR_SEND(w->u->link, UPDATE_R, update_r, w->req, &m, NULL);
+	work_free(w);
+}
+
+static void serve_update(struct user *u, const struct lr_frame *f)
+{
+	struct lr_entry_update up;
+	struct lr_msg_update m;
+	struct work *w;
+
+	if (!lr_dec_update(f->meta, f->h.meta, &m) || m.ce ||
+	    m.sum != XXH3_64bits(f->bulk, f->h.bulk)) {
+		lr_link_close(u->link, LR_E_PROTOCOL);
+		return;
+	}
+	w = work_new(u, f);
+	if (!w)
+		return;
+	up = (struct lr_entry_update){ .id = m.id,
+				       .writer = m.writer,
+				       .seq = m.seq,
+				       .expect = m.expect,
+				       .flags = m.flags,
+				       .want = m.want,
+				       .value = w->value,
+				       .bytes = f->h.bulk,
+				       .deadline_ms = m.deadline_ms };
+	u->q->entries->ops->update(u->q->entries, &up, updated_cb, w);
+}
+
 /* --- what the coordinator answers ---------------------------------------------- */
 
 static void asked_cb(void *arg, enum lr_err err, const struct lr_frame *f)
@@ -275,7 +316,6 @@ static void serve_here(struct user *u, uint64_t req)
 		.pool_name = lr_str(q->b.cfg->pool),
 		.coordinator = lr_str(lr_attach_address(a)),
 		.code = lr_str(lr_attach_code(a)),
-		.detail = lr_str(interfaces),
 	};
 
 	lr_browse_interfaces(interfaces, sizeof interfaces);
@@ -317,6 +357,9 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 		break;
 	case LR_M_PUT:
 		serve_put(u, f);
+		break;
+	case LR_M_UPDATE:
+		serve_update(u, f);
 		break;
 	case LR_M_WATCH:
 		u->watches = true;

@@ -92,6 +92,8 @@ void lr_ops_put(struct lr_entries *e, const struct lr_put *p, lr_entry_cb cb,
 void lr_ops_get(struct lr_entries *e, const struct lr_id *id,
 		unsigned get_flags, unsigned deadline_ms, lr_entry_cb cb,
 		void *arg);
+void lr_ops_update(struct lr_entries *e, const struct lr_entry_update *u,
+		   lr_entry_cb cb, void *arg);
 void lr_ops_view(struct lr_direct *d);  /* it changed */
 void lr_ops_reach(struct lr_direct *d); /* a donor's link is up */
 void lr_ops_state(struct lr_direct *d); /* of the attach, changed */

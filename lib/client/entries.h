@@ -37,12 +37,27 @@ typedef void (*lr_entry_cb)(void *arg, const struct lr_entry_result *r);
  * frame. */
 typedef void (*lr_ask_cb)(void *arg, enum lr_err err, const struct lr_frame *f);
 
+/* A compare-and-set of a name (core/update.h). */
+struct lr_entry_update {
+	struct lr_id id;
+	uint64_t writer; /* with seq: this op alone */
+	uint32_t seq;
+	uint8_t expect, flags; /* LR_EXPECT_*, LR_UPDATE_* */
+	struct lr_tag want;    /* LR_EXPECT_TAG */
+	const void *value;     /* the caller's, until the callback */
+	uint32_t bytes;
+	unsigned deadline_ms;
+};
+
 struct lr_entries_ops {
 	void (*put)(struct lr_entries *e, const struct lr_put *p,
 		    lr_entry_cb cb, void *arg);
 	void (*get)(struct lr_entries *e, const struct lr_id *id,
 		    unsigned get_flags, unsigned deadline_ms, lr_entry_cb cb,
 		    void *arg);
+	/* The result's tag and found: what is current, or was put. */
+	void (*update)(struct lr_entries *e, const struct lr_entry_update *u,
+		       lr_entry_cb cb, void *arg);
 	/* A message of the coordinator's part of the table (STATUS, LIST, ...)
 	 * or FIND, encoded; meta is copied. */
 	void (*ask)(struct lr_entries *e, unsigned type, const void *meta,

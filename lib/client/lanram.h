@@ -40,6 +40,8 @@ enum lanram_err {
 	LANRAM_LOST = 7,
 	LANRAM_UNKNOWN = 8,	/* may or may not have happened */
 	LANRAM_INTERRUPTED = 130,
+	/* a name is not as expected; the command's exit code is 1 */
+	LANRAM_CONFLICT = 256,
 };
 
 struct lanram;
@@ -117,6 +119,59 @@ enum lanram_err lanram_reader_open(struct lanram *p, const char *ref,
 ssize_t lanram_reader_read(struct lanram_reader *r, void *buf, size_t n);
 enum lanram_err lanram_reader_status(const struct lanram_reader *r);
 void lanram_reader_close(struct lanram_reader *r);
+
+/* --- registers and names -------------------------------------------------- */
+
+/* Small values that change, by name (1 to 255 bytes of UTF-8), shared by all
+ * users of the pool. Reads are linearizable: they give what was last written,
+ * whoever wrote it and wherever. Registers and names do not share names.
+ *
+ * A register takes what is written last, by anybody; no copy is special, so
+ * that one slow donor delays but never orders. A name is compared and set: one
+ * of its copies orders the updates, which is what locks, leaders and counters
+ * need. UNKNOWN: it may have been written, or may be later; read it to see.
+ * ABSENT: never written, or removed; LOST: all copies of it were lost, if it
+ * was there, and it was not written since. */
+#define LANRAM_REGISTER_MAX (256 * 1024)
+#define LANRAM_NAME_VALUE_MAX (4 * 1024)
+
+/* Orders the writes of one name: by ts, then writer, then seq. Every write has
+ * a tag of its own. */
+struct lanram_tag {
+	uint64_t ts, writer;
+	uint32_t seq;
+};
+#define LANRAM_TAG_TEXT 53 /* "ts.writer.seq" and NUL */
+char *lanram_tag_format(const struct lanram_tag *tag, char *out); /* `out` */
+bool lanram_tag_parse(const char *text, struct lanram_tag *ret);
+
+/* *ret is malloc'ed; ret_tag may be NULL in all of these. */
+enum lanram_err lanram_register_read(struct lanram *p, const char *name,
+				     void **ret, size_t *ret_size,
+				     struct lanram_tag *ret_tag);
+enum lanram_err lanram_register_write(struct lanram *p, const char *name,
+				      const void *value, size_t size,
+				      struct lanram_tag *ret_tag);
+enum lanram_err lanram_register_remove(struct lanram *p, const char *name,
+				       struct lanram_tag *ret_tag);
+
+enum lanram_if {
+	LANRAM_IF_ANY,
+	LANRAM_IF_ABSENT,
+	LANRAM_IF_TAG, /* current is what `expected` tells */
+};
+enum lanram_err lanram_name_get(struct lanram *p, const char *name, void **ret,
+				size_t *ret_size, struct lanram_tag *ret_tag);
+/* CONFLICT: certainly not done. */
+enum lanram_err lanram_name_set(struct lanram *p, const char *name,
+				const void *value, size_t size,
+				enum lanram_if cond,
+				const struct lanram_tag *expected,
+				struct lanram_tag *ret_tag);
+enum lanram_err lanram_name_remove(struct lanram *p, const char *name,
+				   enum lanram_if cond,
+				   const struct lanram_tag *expected,
+				   struct lanram_tag *ret_tag);
 
 /* --- many in flight ------------------------------------------------------ */
 

@@ -25,10 +25,13 @@ lib_client_liblrclient_la_SOURCES = \
 	lib/client/object_store.c \
 	lib/client/object_text.c \
 	lib/client/ops.c \
+	lib/client/register.c \
+	lib/client/register.h \
 	lib/client/relay.c \
 	lib/client/relay.h \
 	lib/client/stream.c \
-	lib/client/submit.c
+	lib/client/submit.c \
+	lib/client/values.c
 lib_client_liblrclient_la_LIBADD = lib/net/liblrnet.la $(UV_LIBS) \
 	$(OPENSSL_LIBS) $(XXHASH_LIBS) $(LIBCONFIG_LIBS) -lm
 

@@ -25,6 +25,7 @@ struct member_ask {
 	uint64_t handle, member, ce;
 	uint64_t sent_ns;
 	bool out;
+	uint8_t ask; /* LR_ASK_* */
 };
 
 struct lr_dop {
@@ -32,6 +33,7 @@ struct lr_dop {
 	struct lr_direct *d;
 	struct lr_op op;
 	struct lr_put put;
+	struct lr_entry_update update;
 	uint64_t sum;
 	unsigned get_flags;
 	lr_entry_cb cb;
@@ -47,6 +49,9 @@ struct lr_dop {
 	uint8_t kind;
 	uint64_t expires_ms;
 	struct lr_tag seen; /* that kind and expires_ms belong to */
+	/* READ: a copy of the value of tag op.have */
+	uint8_t *copy;
+	struct lr_tag copy_tag;
 	char text[LR_DIRECT_TEXT];
 };
 
@@ -92,6 +97,7 @@ static void dop_free(struct lr_dop *o)
 {
 	struct lr_direct *d = o->d;
 
+	free(o->copy);
 	if (d->n_spare >= SPARES || d->closing) {
 		free(o);
 	} else {
@@ -119,7 +125,7 @@ static void unreached_text(struct lr_dop *o)
 
 static void fill(struct lr_dop *o, struct lr_entry_result *r)
 {
-	bool got = o->op.kind != LR_OP_PUT &&
+	bool got = (o->op.kind == LR_OP_GET || o->op.kind == LR_OP_READ) &&
 		   o->op.found == LR_FOUND_VALUE && !o->failed;
 	enum lr_err err = o->failed ? o->failed : o->op.result;
 
@@ -218,7 +224,7 @@ static void measure(struct lr_dop *o, const struct member_ask *a)
 	struct lr_donor *n = lr_donors_find(o->d, a->member);
 	uint64_t us = (uv_hrtime() - a->sent_ns) / 1000;
 
-	if (!n || o->op.kind != LR_OP_GET)
+	if (!n || a->ask != LR_ASK_GET)
 		return;
 	if (us > UINT32_MAX / 8)
 		us = UINT32_MAX / 8;
@@ -228,7 +234,7 @@ static void measure(struct lr_dop *o, const struct member_ask *a)
 		n->near_us = 1;
 }
 
-static bool read_get(struct lr_dop *o, const struct lr_frame *f,
+static bool read_get(const struct member_ask *a, const struct lr_frame *f,
 		     struct lr_op_reply *r, struct lr_msg_get_r *m)
 {
 	if (!lr_dec_get_r(f->meta, f->h.meta, m))
@@ -237,8 +243,7 @@ static bool read_get(struct lr_dop *o, const struct lr_frame *f,
 	r->found = m->found;
 	r->synced = m->synced;
 	r->tag = m->tag;
-	if (!r->err && m->found == LR_FOUND_VALUE &&
-	    !(o->get_flags & LR_GET_TAG_ONLY) &&
+	if (!r->err && m->found == LR_FOUND_VALUE && a->ask == LR_ASK_GET &&
 	    XXH3_64bits(f->bulk, f->h.bulk) != m->sum)
 		r->err = LR_E_CORRUPT;
 	return true;
@@ -248,7 +253,8 @@ static bool read_get(struct lr_dop *o, const struct lr_frame *f,
 static void keep_get(struct lr_dop *o, const struct lr_frame *f,
 		     const struct lr_msg_get_r *m)
 {
-	if (o->op.kind == LR_OP_TAGS && lr_tag_cmp(&m->tag, &o->seen) < 0)
+	if (m->found == LR_FOUND_NONE ||
+	    (o->op.kind != LR_OP_GET && lr_tag_cmp(&m->tag, &o->seen) < 0))
 		return;
 	o->seen = m->tag;
 	o->kind = m->kind;
@@ -257,6 +263,30 @@ static void keep_get(struct lr_dop *o, const struct lr_frame *f,
 		o->value = f->bulk;
 		o->bytes = f->h.bulk;
 	}
+}
+
+/* What a READ holds in hand has changed: this reply has it. */
+static void keep_value(struct lr_dop *o, const struct lr_frame *f,
+		       const struct lr_op_reply *r)
+{
+	uint8_t *copy;
+
+	if (!o->op.has || lr_tag_cmp(&o->op.have, &r->tag) != 0 ||
+	    (o->copy && lr_tag_cmp(&o->op.have, &o->copy_tag) == 0))
+		return;
+	copy = malloc(f->h.bulk + 1u);
+	if (!copy) {
+		o->failed = LR_E_NO_MEMORY;
+		over(o);
+		return;
+	}
+	if (f->h.bulk)
+		memcpy(copy, f->bulk, f->h.bulk);
+	free(o->copy);
+	o->copy = copy;
+	o->copy_tag = r->tag;
+	o->value = copy;
+	o->bytes = f->h.bulk;
 }
 
 static bool read_stale(struct lr_dop *o, struct lr_link *link,
@@ -291,20 +321,36 @@ static bool read_put(const struct lr_frame *f, struct lr_op_reply *r)
 	return true;
 }
 
+static bool read_update(struct lr_dop *o, const struct lr_frame *f,
+			struct lr_op_reply *r)
+{
+	struct lr_msg_update_r m;
+
+	if (!lr_dec_update_r(f->meta, f->h.meta, &m))
+		return false;
+	r->err = lr_err_from_wire(m.err);
+	r->found = m.found;
+	r->tag = m.tag;
+	lr_str_copy(m.text, o->text, sizeof o->text);
+	return true;
+}
+
 /* False: not an answer to what was asked. */
 static bool tell_reply(struct lr_dop *o, const struct member_ask *a,
 		       const struct lr_frame *f)
 {
-	struct lr_op_reply r = { 0 };
+	struct lr_op_reply r = { .ask = a->ask };
 	struct lr_msg_get_r m;
 	struct lr_cfg cfg;
 	uint64_t now = uv_now(o->d->loop);
-	bool get = f->h.type == LR_M_GET_R, good;
+	bool get = a->ask == LR_ASK_GET || a->ask == LR_ASK_TAG, good;
 
-	if (get && o->op.kind != LR_OP_PUT)
-		good = read_get(o, f, &r, &m);
-	else if (f->h.type == LR_M_PUT_R && o->op.kind == LR_OP_PUT)
+	if (get && f->h.type == LR_M_GET_R)
+		good = read_get(a, f, &r, &m);
+	else if (f->h.type == LR_M_PUT_R && a->ask == LR_ASK_PUT)
 		good = read_put(f, &r);
+	else if (f->h.type == LR_M_UPDATE_R && a->ask == LR_ASK_UPDATE)
+		good = read_update(o, f, &r);
 	else
 		good = f->h.type == LR_M_STALE &&
 		       read_stale(o, a->link, f, &r, &cfg);
@@ -313,6 +359,8 @@ static bool tell_reply(struct lr_dop *o, const struct member_ask *a,
 	lr_op_reply(&o->op, a->member, a->ce, &r, now);
 	if (get && r.err == LR_E_OK)
 		keep_get(o, f, &m);
+	if (get && r.err == LR_E_OK && o->op.kind == LR_OP_READ)
+		keep_value(o, f, &r);
 	return true;
 }
 
@@ -322,7 +370,7 @@ static void reply_cb(struct lr_link *link, enum lr_err err,
 	struct member_ask *a = arg;
 	struct lr_dop *o = a->o;
 	struct lr_direct *d = o->d;
-	struct lr_op_reply r = { .err = err };
+	struct lr_op_reply r = { .err = err, .ask = a->ask };
 	uint64_t now = uv_now(d->loop);
 
 	lr_direct_hold(d);
@@ -374,18 +422,74 @@ static uint64_t send_put(struct lr_dop *o, struct member_ask *a, unsigned ms)
 	return LR_REQUEST(a->link, PUT, put, &m, &bulk, ms, reply_cb, a);
 }
 
+/* A READ's write-back. The link copies the value: a newer one may take its
+ * place here. */
+static uint64_t send_back(struct lr_dop *o, struct member_ask *a, unsigned ms)
+{
+	bool value = o->op.found == LR_FOUND_VALUE;
+	struct lr_bulk bulk = { .p = o->copy, .len = value ? o->bytes : 0 };
+	struct lr_msg_put m = {
+		.slot = (uint16_t)o->op.slot,
+		.ce = a->ce,
+		.id = o->op.id,
+		.tag = o->op.tag,
+		.kind = o->kind,
+		.flags = LR_PUT_REPAIR | (value ? 0 : LR_PUT_TOMB),
+		.sum = XXH3_64bits(value ? o->copy : NULL, bulk.len),
+		.deadline_ms = ms,
+	};
+
+	return LR_REQUEST(a->link, PUT, put, &m, bulk.len ? &bulk : NULL, ms,
+			  reply_cb, a);
+}
+
+static uint64_t send_update(struct lr_dop *o, struct member_ask *a,
+			    unsigned ms)
+{
+	const struct lr_entry_update *u = &o->update;
+	struct lr_bulk bulk = { .p = u->value, .len = u->bytes };
+	struct lr_msg_update m = {
+		.slot = (uint16_t)o->op.slot,
+		.ce = a->ce,
+		.id = u->id,
+		.writer = u->writer,
+		.seq = u->seq,
+		.expect = u->expect,
+		.flags = u->flags | (o->op.doubt ? LR_UPDATE_AGAIN : 0),
+		.want = u->want,
+		.sum = o->sum,
+		.deadline_ms = ms,
+	};
+
+	return LR_REQUEST(a->link, UPDATE, update, &m,
+			  bulk.len ? &bulk : NULL, ms, reply_cb, a);
+}
+
 static uint64_t send_get(struct lr_dop *o, struct member_ask *a, unsigned ms)
 {
 	struct lr_msg_get m = {
 		.slot = (uint16_t)o->op.slot,
 		.ce = a->ce,
 		.id = o->op.id,
-		.flags = (uint8_t)o->get_flags,
+		.flags = a->ask == LR_ASK_TAG ? LR_GET_TAG_ONLY : 0,
 		.deadline_ms = ms,
 	};
 
 	a->sent_ns = uv_hrtime();
 	return LR_REQUEST(a->link, GET, get, &m, NULL, ms, reply_cb, a);
+}
+
+static uint64_t send_ask(struct lr_dop *o, struct member_ask *a, unsigned ms)
+{
+	switch (a->ask) {
+	case LR_ASK_PUT:
+		return o->op.kind == LR_OP_READ ? send_back(o, a, ms) :
+						  send_put(o, a, ms);
+	case LR_ASK_UPDATE:
+		return send_update(o, a, ms);
+	default:
+		return send_get(o, a, ms);
+	}
 }
 
 static struct member_ask *free_ask(struct lr_dop *o)
@@ -415,10 +519,10 @@ static bool send_to(struct lr_dop *o, const struct lr_op_act *act)
 				  .link = n->link,
 				  .member = act->member,
 				  .ce = act->ce,
-				  .out = true };
+				  .out = true,
+				  .ask = (uint8_t)act->ask };
 	o->left = true;
-	a->handle = o->op.kind == LR_OP_PUT ? send_put(o, a, ms) :
-					      send_get(o, a, ms);
+	a->handle = send_ask(o, a, ms);
 	if (!a->handle)
 		o->refs++; /* its callback cannot be forgotten */
 	return true;
@@ -448,9 +552,7 @@ static void step(struct lr_dop *o)
 		forget_asks(o, act.ce);
 		if (send_to(o, &act))
 			continue;
-		lr_op_unreached(&o->op, act.member, act.ce, now);
-		if (!o->left)
-			o->op.sent = false; /* certainly not done so far */
+		lr_op_unsent(&o->op, act.member, act.ce, now);
 	}
 	if (act.what == LR_OP_DONE)
 		over(o);
@@ -461,7 +563,8 @@ static void step(struct lr_dop *o)
 static void fail_now(struct lr_dop *o)
 {
 	o->failed = LR_E_UNREACHABLE;
-	if (o->left && o->op.kind == LR_OP_PUT)
+	if (o->left &&
+	    (o->op.kind == LR_OP_PUT || o->op.kind == LR_OP_UPDATE))
 		o->failed = LR_E_UNKNOWN;
 	over(o);
 }
@@ -550,6 +653,7 @@ static void begin(struct lr_dop *o, enum lr_op_kind kind,
 
 	d->rng = d->rng * 1664525u + 1013904223u;
 	lr_op_init(&o->op, kind, id, tag, put_flags, now, deadline_ms, d->rng);
+	o->op.certain = kind == LR_OP_PUT && o->put.kind == LR_KIND_REGISTER;
 	link_in(&d->ops, o);
 	if (d->closing || lr_id_class(id) >= LR_CLASSES) {
 		o->failed = d->closing ? LR_E_CLOSED : LR_E_USAGE;
@@ -601,6 +705,24 @@ void lr_ops_get(struct lr_entries *e, const struct lr_id *id,
 	o->get_flags = get_flags;
 	o->cb = cb;
 	o->arg = arg;
-	start(o, get_flags & LR_GET_TAG_ONLY ? LR_OP_TAGS : LR_OP_GET, id,
-	      NULL, 0, deadline_ms);
+	start(o,
+	      get_flags & LR_GET_LINEAR	  ? LR_OP_READ :
+	      get_flags & LR_GET_TAG_ONLY ? LR_OP_TAGS :
+					    LR_OP_GET,
+	      id, NULL, 0, deadline_ms);
+}
+
+void lr_ops_update(struct lr_entries *e, const struct lr_entry_update *u,
+		   lr_entry_cb cb, void *arg)
+{
+	struct lr_direct *d = (struct lr_direct *)e;
+	struct lr_dop *o = dop_new(d);
+
+	if (!o)
+		abort();
+	o->update = *u;
+	o->cb = cb;
+	o->arg = arg;
+	o->sum = XXH3_64bits(u->value ? u->value : "", u->bytes);
+	start(o, LR_OP_UPDATE, &u->id, NULL, 0, u->deadline_ms);
 }

@@ -33,6 +33,7 @@ struct relay_op {
 	struct relay *r;
 	unsigned type;
 	struct lr_put put;   /* PUT */
+	struct lr_entry_update update;
 	struct lr_id id;     /* GET */
 	unsigned get_flags;
 	uint8_t *meta;	     /* questions */
@@ -185,7 +186,7 @@ static void arm(struct relay *r, uint64_t at)
 
 static void too_late(struct relay_op *o)
 {
-	if (o->type == LR_M_PUT && o->sent)
+	if ((o->type == LR_M_PUT || o->type == LR_M_UPDATE) && o->sent)
 		over(o, LR_E_UNKNOWN);
 	else
 		over(o, o->r->phase == OPEN ? LR_E_TIMEOUT : LR_E_NO_DAEMON);
@@ -279,6 +280,24 @@ static void put_done(struct relay_op *o, const struct lr_frame *f)
 	o->entry_cb(o->arg, &res);
 }
 
+static void update_done(struct relay_op *o, const struct lr_frame *f)
+{
+	char text[1024] = "";
+	struct lr_entry_result res = { .text = text };
+	struct lr_msg_update_r m;
+
+	if (f->h.type != LR_M_UPDATE_R ||
+	    !lr_dec_update_r(f->meta, f->h.meta, &m)) {
+		entry_error(o, LR_E_PROTOCOL, NULL);
+		return;
+	}
+	lr_str_copy(m.text, text, sizeof text);
+	res.err = lr_err_from_wire(m.err);
+	res.found = m.found;
+	res.tag = m.tag;
+	o->entry_cb(o->arg, &res);
+}
+
 static void answer(struct relay_op *o, enum lr_err err,
 		   const struct lr_frame *f)
 {
@@ -288,6 +307,8 @@ static void answer(struct relay_op *o, enum lr_err err,
 		entry_error(o, err, f);
 	else if (o->type == LR_M_GET)
 		got(o, f);
+	else if (o->type == LR_M_UPDATE)
+		update_done(o, f);
 	else
 		put_done(o, f);
 }
@@ -347,6 +368,28 @@ static uint64_t send_put(struct relay_op *o, unsigned ms)
 			  reply_cb, o);
 }
 
+/* A second time, it is only asked about. */
+static uint64_t send_update(struct relay_op *o, unsigned ms)
+{
+	const struct lr_entry_update *u = &o->update;
+	struct lr_bulk bulk = { .p = u->value, .len = u->bytes };
+	struct lr_msg_update m = {
+		.slot = (uint16_t)lr_id_slot(&u->id),
+		.id = u->id,
+		.writer = u->writer,
+		.seq = u->seq,
+		.expect = u->expect,
+		.flags = u->flags | (o->sent ? LR_UPDATE_AGAIN : 0),
+		.want = u->want,
+		.sum = o->sum,
+		.deadline_ms = ms,
+	};
+
+	o->sent = true;
+	return LR_REQUEST(o->r->link, UPDATE, update, &m,
+			  bulk.len ? &bulk : NULL, ms + GRACE_MS, reply_cb, o);
+}
+
 static uint64_t send_get(struct relay_op *o, unsigned ms)
 {
 	struct lr_msg_get m = {
@@ -370,6 +413,8 @@ static void send_op(struct relay_op *o)
 		o->handle = send_put(o, ms);
 	else if (o->type == LR_M_GET && o->entry_cb)
 		o->handle = send_get(o, ms);
+	else if (o->type == LR_M_UPDATE)
+		o->handle = send_update(o, ms);
 	else
 		o->handle = lr_link_request(o->r->link, o->type, o->meta,
 					    o->len, NULL, ms + GRACE_MS,
@@ -551,6 +596,18 @@ static void relay_get(struct lr_entries *e, const struct lr_id *id,
 	start(o);
 }
 
+static void relay_update(struct lr_entries *e, const struct lr_entry_update *u,
+			 lr_entry_cb cb, void *arg)
+{
+	struct relay_op *o = op_new((struct relay *)e, LR_M_UPDATE,
+				    u->deadline_ms, arg);
+
+	o->update = *u;
+	o->sum = XXH3_64bits(u->value ? u->value : "", u->bytes);
+	o->entry_cb = cb;
+	start(o);
+}
+
 static void relay_ask(struct lr_entries *e, unsigned type, const void *meta,
 		      size_t len, unsigned deadline_ms, lr_ask_cb cb,
 		      void *arg)
@@ -588,8 +645,9 @@ static void relay_close(struct lr_entries *e)
 	uv_close((uv_handle_t *)&r->timer, closed_cb);
 }
 
-static const struct lr_entries_ops relay_ops = { relay_put, relay_get,
-						 relay_ask, relay_close };
+static const struct lr_entries_ops relay_ops = {
+	relay_put, relay_get, relay_update, relay_ask, relay_close
+};
 
 struct lr_entries *lr_relay_new(uv_loop_t *loop, const char *path)
 {

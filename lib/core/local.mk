@@ -32,6 +32,8 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/mutate.h \
 	lib/core/op.c \
 	lib/core/op.h \
+	lib/core/op_i.h \
+	lib/core/op_read.c \
 	lib/core/placement.c \
 	lib/core/placement.h \
 	lib/core/placement_i.h \
@@ -47,6 +49,8 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/sync.h \
 	lib/core/tag.h \
 	lib/core/terms.h \
+	lib/core/update.c \
+	lib/core/update.h \
 	lib/core/view.c \
 	lib/core/view.h
 lib_core_liblrcore_la_LIBADD = $(XXHASH_LIBS)

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The happy path: lr_op_view brings the cfg, lr_op_next sends to its members,
- * lr_op_reply gathers answers until settle() can tell the outcome. And else:
+ * lr_op_reply gathers answers until settle() can tell the outcome (those of
+ * READ: op_read.c). And else:
  *   a newer cfg (view or STALE): everything again under it, with the same tag
  *   STALE without one, no link, or busy: those members again after a pause
  *   the deadline: UNKNOWN, TIMEOUT or UNREACHABLE */
-#include "core/op.h"
+#include "core/op_i.h"
 
 #include <string.h>
 
 #include "core/mutate.h"
+#include "core/update.h"
 
 #define RETRY_MIN_MS 5u
 #define RETRY_MAX_MS 100u
-
-enum peer_state { IDLE, ASKED, ANSWERED, FAILED };
 
 void lr_op_init(struct lr_op *op, enum lr_op_kind kind, const struct lr_id *id,
 		const struct lr_tag *tag, unsigned put_flags, uint64_t now_ms,
@@ -51,7 +51,7 @@ static struct lr_op_peer *find_peer(struct lr_op *op, uint64_t member)
 	return i < 0 ? NULL : &op->peer[i];
 }
 
-static unsigned count(const struct lr_op *op, enum peer_state state)
+unsigned lr_op_count(const struct lr_op *op, enum lr_op_peer_state state)
 {
 	unsigned n = 0;
 
@@ -60,7 +60,7 @@ static unsigned count(const struct lr_op *op, enum peer_state state)
 	return n;
 }
 
-static void finish(struct lr_op *op, enum lr_err result)
+void lr_op_finish(struct lr_op *op, enum lr_err result)
 {
 	op->done = true;
 	op->result = result;
@@ -73,6 +73,12 @@ static void adopt(struct lr_op *op, const struct lr_cfg *cfg, uint64_t now_ms)
 {
 	if (LR_MUTANT("retry-takes-a-new-tag") && op->sent)
 		op->tag.ts++;
+	if (op->kind == LR_OP_PUT && op->sent)
+		op->doubt = true;
+	if (lr_op_count(op, ASKED))
+		op->doubt = true;
+	op->phase = 0;
+	op->has = false;
 	op->cfg = *cfg;
 	memset(op->peer, 0, sizeof op->peer);
 	for (unsigned i = 0; i < cfg->n; i++)
@@ -99,17 +105,29 @@ void lr_op_view(struct lr_op *op, const struct lr_cfg *cfg, uint64_t now_ms)
 static void settle_put(struct lr_op *op)
 {
 	struct lr_tag mine = op->tag;
+	unsigned refused = 0;
 
 	op->copies = 0;
 	for (unsigned i = 0; i < op->cfg.n; i++) {
 		const struct lr_tag *t = &op->peer[i].tag;
 
+		if (op->peer[i].refused) {
+			refused++;
+			op->from = op->peer[i].inc;
+			continue;
+		}
 		if (lr_tag_cmp(t, &mine) == 0)
 			op->copies++;
 		if (lr_tag_cmp(t, &op->tag) > 0)
 			op->tag = *t;
 	}
-	finish(op, op->copies == op->cfg.n ? LR_E_OK : LR_E_SUPERSEDED);
+	if (!refused)
+		lr_op_finish(op, op->copies == op->cfg.n ? LR_E_OK :
+							   LR_E_SUPERSEDED);
+	else if (refused == op->cfg.n && !op->doubt)
+		lr_op_finish(op, (enum lr_err)op->peer[0].refused);
+	else
+		lr_op_finish(op, LR_E_UNKNOWN);
 }
 
 /* A value is worth more than a broken copy of the same write. */
@@ -135,10 +153,12 @@ static void settle_tags(struct lr_op *op)
 		}
 		op->tag = p->tag;
 	}
-	finish(op, LR_E_OK);
+	if (op->floor > op->tag.ts)
+		op->tag = (struct lr_tag){.ts = op->floor};
+	lr_op_finish(op, LR_E_OK);
 }
 
-static void fail_peer(struct lr_op *op, struct lr_op_peer *p, uint64_t now_ms)
+void lr_op_fail_peer(struct lr_op *op, struct lr_op_peer *p, uint64_t now_ms)
 {
 	unsigned most = 2 * RETRY_MIN_MS << (op->retries < 4 ? op->retries : 4);
 
@@ -167,27 +187,29 @@ static void settle_get(struct lr_op *op, uint64_t now_ms)
 	}
 	if (bad) {
 		op->found = LR_FOUND_BAD;
-		finish(op, LR_E_LOST);
+		lr_op_finish(op, LR_E_LOST);
 	} else if (!tombs && op->cfg.lost & LR_LOST_MARK) {
 		op->found = LR_FOUND_NONE;
-		finish(op, LR_E_LOST);
+		lr_op_finish(op, LR_E_LOST);
 	} else if (synced) {
 		op->found = tombs ? LR_FOUND_TOMB : LR_FOUND_NONE;
-		finish(op, LR_E_ABSENT);
+		lr_op_finish(op, LR_E_ABSENT);
 	} else {
 		for (unsigned i = 0; i < op->cfg.n; i++)
-			fail_peer(op, &op->peer[i], now_ms);
+			lr_op_fail_peer(op, &op->peer[i], now_ms);
 	}
 }
 
 static void settle(struct lr_op *op, uint64_t now_ms)
 {
-	if (count(op, ANSWERED) < op->cfg.n)
+	if (lr_op_count(op, ANSWERED) < op->cfg.n)
 		return;
 	if (op->kind == LR_OP_PUT)
 		settle_put(op);
 	else if (op->kind == LR_OP_TAGS)
 		settle_tags(op);
+	else if (op->kind == LR_OP_READ)
+		lr_op_read_settle(op, now_ms);
 	else
 		settle_get(op, now_ms);
 }
@@ -204,9 +226,9 @@ static void stored(struct lr_op *op, struct lr_op_peer *p,
 		p->state = ANSWERED;
 	} else if (op->put_flags & LR_PUT_IF_OPEN) {
 		op->tag = r->tag;
-		finish(op, LR_E_SUPERSEDED);
+		lr_op_finish(op, LR_E_SUPERSEDED);
 	} else if (p->state == ASKED) {
-		fail_peer(op, p, now_ms);
+		lr_op_fail_peer(op, p, now_ms);
 	}
 }
 
@@ -217,6 +239,7 @@ static void got(struct lr_op *op, struct lr_op_peer *p,
 	p->found = r->err == LR_E_CORRUPT ? LR_FOUND_BAD : r->found;
 	p->synced = r->synced;
 	p->tag = p->found == LR_FOUND_NONE ? (struct lr_tag){0} : r->tag;
+	lr_op_floor(op, r);
 	if (op->kind == LR_OP_TAGS) {
 		if (LR_MUTANT("register-read-from-one-copy"))
 			settle_tags(op);
@@ -226,19 +249,55 @@ static void got(struct lr_op *op, struct lr_op_peer *p,
 		op->found = LR_FOUND_VALUE;
 		op->tag = p->tag;
 		op->from = p->inc;
-		finish(op, LR_E_OK);
+		lr_op_finish(op, LR_E_OK);
 	} else if (p->found != LR_FOUND_BAD &&
 		   LR_MUTANT("absent-from-one-copy")) {
 		op->found = p->found;
-		finish(op, LR_E_ABSENT);
+		lr_op_finish(op, LR_E_ABSENT);
 	}
+}
+
+/* A slot's collected TOMBs: new tags stay above theirs. */
+void lr_op_floor(struct lr_op *op, const struct lr_op_reply *r)
+{
+	if (r->found == LR_FOUND_NONE && r->tag.ts > op->floor)
+		op->floor = r->tag.ts;
 }
 
 static bool counts(const struct lr_op *op, const struct lr_op_reply *r)
 {
 	if (r->err == LR_E_OK)
 		return op->kind == LR_OP_PUT || r->found <= LR_FOUND_BAD;
-	return r->err == LR_E_CORRUPT && op->kind == LR_OP_GET;
+	return r->err == LR_E_CORRUPT &&
+	       (op->kind == LR_OP_GET ||
+		(op->kind == LR_OP_READ && r->ask == LR_ASK_GET));
+}
+
+/* src[1] has spoken. What it says of one that it was asked about again may
+ * not be what came of the first. */
+static void updated(struct lr_op *op, struct lr_op_peer *p,
+		    const struct lr_op_reply *r, uint64_t now_ms)
+{
+	p->state = FAILED;
+	switch (r->err) {
+	case LR_E_UNKNOWN:
+		op->doubt = true;
+		/* fall through */
+	case LR_E_STALE:
+	case LR_E_BUSY:
+	case LR_E_CLOSED:
+	case LR_E_TIMEOUT:
+	case LR_E_UNREACHABLE:
+	case LR_E_NO_MEMORY:
+		lr_op_fail_peer(op, p, now_ms);
+		return;
+	default:
+		break;
+	}
+	op->tag = r->tag;
+	op->found = r->found;
+	op->from = p->inc;
+	lr_op_finish(op, r->err && op->doubt ? LR_E_UNKNOWN : r->err);
 }
 
 static void refused(struct lr_op *op, struct lr_op_peer *p,
@@ -246,17 +305,28 @@ static void refused(struct lr_op *op, struct lr_op_peer *p,
 {
 	if (r->err == LR_E_STALE && r->cfg && r->cfg->ce > op->cfg.ce &&
 	    lr_cfg_valid(r->cfg)) {
+		p->state = FAILED;
 		adopt(op, r->cfg, now_ms);
 		return;
 	}
-	if (r->err == LR_E_FULL || r->err == LR_E_PERMISSION ||
-	    r->err == LR_E_NOT_ADMITTED) {
+	if (op->kind == LR_OP_UPDATE) {
+		updated(op, p, r, now_ms);
+		return;
+	}
+	if ((r->err == LR_E_FULL && op->kind == LR_OP_PUT) ||
+	    r->err == LR_E_PERMISSION || r->err == LR_E_NOT_ADMITTED) {
+		if (op->certain) {
+			p->state = ANSWERED;
+			p->refused = (uint8_t)r->err;
+			settle(op, now_ms);
+			return;
+		}
 		op->from = p->inc;
-		finish(op, r->err);
+		lr_op_finish(op, r->err);
 		return;
 	}
 	if (p->state == ASKED)
-		fail_peer(op, p, now_ms);
+		lr_op_fail_peer(op, p, now_ms);
 }
 
 /* What a member said under this ce stays true, so an answer is welcome even
@@ -266,7 +336,8 @@ void lr_op_reply(struct lr_op *op, uint64_t member, uint64_t ce,
 {
 	struct lr_op_peer *p = find_peer(op, member);
 
-	if (op->done || !p || ce != op->cfg.ce || p->state == ANSWERED)
+	if (op->done || !p || ce != op->cfg.ce || p->state == ANSWERED ||
+	    (op->kind == LR_OP_READ && !lr_op_read_wants(op, r)))
 		return;
 	if (!counts(op, r)) {
 		refused(op, p, r, now_ms);
@@ -274,6 +345,10 @@ void lr_op_reply(struct lr_op *op, uint64_t member, uint64_t ce,
 	}
 	if (op->kind == LR_OP_PUT)
 		stored(op, p, r, now_ms);
+	else if (op->kind == LR_OP_READ)
+		lr_op_read_got(op, p, r, now_ms);
+	else if (op->kind == LR_OP_UPDATE)
+		updated(op, p, r, now_ms);
 	else
 		got(op, p, r);
 	if (!op->done)
@@ -287,24 +362,41 @@ void lr_op_unreached(struct lr_op *op, uint64_t member, uint64_t ce,
 
 	if (op->done || !p || ce != op->cfg.ce || p->state != ASKED)
 		return;
-	fail_peer(op, p, now_ms);
+	op->doubt = true;
+	lr_op_fail_peer(op, p, now_ms);
+}
+
+void lr_op_unsent(struct lr_op *op, uint64_t member, uint64_t ce,
+		  uint64_t now_ms)
+{
+	struct lr_op_peer *p = find_peer(op, member);
+
+	if (op->done || !p || ce != op->cfg.ce || p->state != ASKED)
+		return;
+	op->sends--;
+	op->sent = op->sends != 0;
+	lr_op_fail_peer(op, p, now_ms);
 }
 
 /* --- what to do next ---------------------------------------------------- */
 
 static void give_up(struct lr_op *op)
 {
-	static const enum peer_state blame[] = {ASKED, FAILED, IDLE};
+	static const enum lr_op_peer_state blame[] = {ASKED, FAILED, IDLE};
 	enum lr_err err = LR_E_UNREACHABLE;
+	bool unknown = op->kind == LR_OP_PUT ? op->sent : op->doubt;
+
+	if (op->kind == LR_OP_UPDATE && lr_op_count(op, ASKED))
+		unknown = true;
 
 	op->from = 0;
 	for (unsigned k = 0; k < 3 && !op->from; k++)
 		for (unsigned i = 0; i < op->cfg.n && !op->from; i++)
 			if (op->peer[i].state == blame[k])
 				op->from = op->peer[i].inc;
-	if (op->kind == LR_OP_PUT)
-		err = op->sent ? LR_E_UNKNOWN : LR_E_TIMEOUT;
-	finish(op, err);
+	if (op->kind == LR_OP_PUT || op->kind == LR_OP_UPDATE)
+		err = unknown ? LR_E_UNKNOWN : LR_E_TIMEOUT;
+	lr_op_finish(op, err);
 }
 
 /* Less is nearer: those that failed last, then those without all entries. */
@@ -326,6 +418,10 @@ static struct lr_op_peer *nearest_idle(struct lr_op *op, lr_op_near near,
 	struct lr_op_peer *best = NULL;
 	uint64_t best_d = 0;
 
+	if (op->kind == LR_OP_UPDATE) {
+		best = find_peer(op, lr_update_server(&op->cfg, op->rng));
+		return best && best->state == IDLE ? best : NULL;
+	}
 	for (unsigned i = 0; i < op->cfg.n; i++) {
 		uint64_t d;
 
@@ -344,7 +440,7 @@ static struct lr_op_peer *nearest_idle(struct lr_op *op, lr_op_near near,
  * said that there is nothing: that takes everybody's word. */
 static bool may_ask(const struct lr_op *op, uint64_t now_ms)
 {
-	if (op->kind != LR_OP_GET || count(op, ASKED) == 0)
+	if (op->kind != LR_OP_GET || lr_op_count(op, ASKED) == 0)
 		return true;
 	for (unsigned i = 0; i < op->cfg.n; i++)
 		if (op->peer[i].state == ANSWERED &&
@@ -363,6 +459,24 @@ static void retry_failed(struct lr_op *op, uint64_t now_ms)
 			op->peer[i].state = IDLE;
 }
 
+static enum lr_op_ask what_to_ask(const struct lr_op *op,
+				  const struct lr_op_peer *p)
+{
+	switch (op->kind) {
+	case LR_OP_PUT:
+		return LR_ASK_PUT;
+	case LR_OP_TAGS:
+		return LR_ASK_TAG;
+	case LR_OP_READ:
+		return lr_op_read_ask(op, p);
+	case LR_OP_UPDATE:
+		return LR_ASK_UPDATE;
+	case LR_OP_GET:
+		break;
+	}
+	return LR_ASK_GET;
+}
+
 static struct lr_op_act hold(struct lr_op *op)
 {
 	uint64_t hedge = op->asked_ms + LR_OP_HEDGE_MS;
@@ -370,7 +484,7 @@ static struct lr_op_act hold(struct lr_op *op)
 	op->wake_ms = op->deadline_ms;
 	if (op->retry_ms && op->retry_ms < op->wake_ms)
 		op->wake_ms = op->retry_ms;
-	if (op->kind == LR_OP_GET && count(op, IDLE) && hedge < op->wake_ms)
+	if (op->kind == LR_OP_GET && lr_op_count(op, IDLE) && hedge < op->wake_ms)
 		op->wake_ms = hedge;
 	return (struct lr_op_act){.what = LR_OP_WAIT};
 }
@@ -388,9 +502,13 @@ struct lr_op_act lr_op_next(struct lr_op *op, uint64_t now_ms, lr_op_near near,
 	p = nearest_idle(op, near, arg);
 	if (!p || !may_ask(op, now_ms))
 		return hold(op);
+	p->ask = (uint8_t)what_to_ask(op, p);
 	p->state = ASKED;
 	op->asked_ms = now_ms;
+	op->sends++;
 	op->sent = true;
-	return (struct lr_op_act){
-		.what = LR_OP_SEND, .member = p->inc, .ce = op->cfg.ce};
+	return (struct lr_op_act){.what = LR_OP_SEND,
+				  .member = p->inc,
+				  .ce = op->cfg.ce,
+				  .ask = (enum lr_op_ask)p->ask};
 }

@@ -13,8 +13,16 @@
  * GET   the nearest copy first (a second is asked when it is slow), then the
  *       others; "absent" only when ALL members of one cfg said so, at least
  *       one of them SYNCED; LOST where the cfg is marked or all copies are BAD.
- * TAGS  the highest tag over ALL members (registers, and what updates need).
+ * TAGS  the highest tag over ALL members: what a register's write needs.
  *       Found NONE where op->cfg.lost is marked: whoever reads says LOST.
+ * READ  registers and names, linearizable: the nearest copy and the tags of
+ *       all others. Tags agree: done, in one round. Otherwise a copy with the
+ *       highest is fetched and put to those that lag, then it is done. Another
+ *       cfg meanwhile: all over again. ABSENT, LOST as for GET.
+ * UPDATE  asked of one member, src[1], which orders the updates of a name
+ *       (core/update.h): done, or CONFLICT. No answer, or a PUT that stopped
+ *       half-way: asked again with op->doubt, then it is never carried out a
+ *       second time: done where the current tag bears it, else UNKNOWN.
  */
 #ifndef LR_CORE_OP_H
 #define LR_CORE_OP_H
@@ -25,11 +33,19 @@
 #define LR_OP_DEADLINE_MAX_MS 30000u
 #define LR_OP_HEDGE_MS 150u
 
-enum lr_op_kind { LR_OP_PUT, LR_OP_GET, LR_OP_TAGS };
+enum lr_op_kind { LR_OP_PUT, LR_OP_GET, LR_OP_TAGS, LR_OP_READ, LR_OP_UPDATE };
+
+/* What a member is asked for. READ asks for several. */
+enum lr_op_ask {
+	LR_ASK_GET, /* the value with its tag */
+	LR_ASK_TAG,
+	LR_ASK_PUT, /* READ: op->have, as a write-back (LR_PUT_REPAIR) */
+	LR_ASK_UPDATE,
+};
 
 enum lr_op_do {
 	LR_OP_WAIT, /* until an event, or op->wake_ms */
-	LR_OP_SEND, /* to `member`, under `ce` */
+	LR_OP_SEND, /* `ask`, to `member`, under `ce` */
 	LR_OP_DONE, /* op->result, op->tag, ...; no more events */
 };
 
@@ -37,6 +53,7 @@ struct lr_op_act {
 	enum lr_op_do what;
 	uint64_t member; /* incarnation */
 	uint64_t ce;
+	enum lr_op_ask ask;
 };
 
 /* A reply, as far as the rules care. */
@@ -44,7 +61,8 @@ struct lr_op_reply {
 	enum lr_err err; /* OK, STALE, FULL, PERMISSION, CORRUPT, ... */
 	uint8_t found;	 /* LR_FOUND_* */
 	bool synced;
-	struct lr_tag tag;	  /* stored there now */
+	uint8_t ask;		  /* READ: LR_ASK_*, what it answers */
+	struct lr_tag tag;	  /* stored there now; NONE: see core/slot.h */
 	const struct lr_cfg *cfg; /* STALE: what it has installed, or NULL */
 };
 
@@ -53,6 +71,8 @@ struct lr_op_peer {
 	uint8_t state; /* op.c: idle, asked, answered, failed */
 	uint8_t fails; /* since this cfg is used */
 	uint8_t found;
+	uint8_t ask;	 /* what it was asked for last */
+	uint8_t refused; /* lr_err: a PUT that it will not store */
 	bool synced;
 	struct lr_tag tag; /* answered: stored there */
 };
@@ -70,10 +90,19 @@ struct lr_op {
 	struct lr_op_peer peer[LR_MEM_MAX];
 	uint32_t rng;
 	bool sent; /* a PUT has left: the outcome may be unknown */
+	bool doubt; /* one that may have been carried out had no answer */
+	/* PUT of a register: FULL only when no copy can have it, else UNKNOWN.
+	 * Set after lr_op_init. */
+	bool certain;
+	uint8_t phase;	   /* READ: op_read.c */
+	bool has;	   /* READ: the caller holds the value of tag `have` */
+	struct lr_tag have; /* it changes: keep the value of this reply */
+	uint64_t floor;	   /* highest ts that may have been in use */
+	uint32_t sends;
 	bool done;
 	/* the result */
 	enum lr_err result;
-	uint8_t found;	/* GET: VALUE, TOMB or NONE */
+	uint8_t found;	/* GET, READ: VALUE, TOMB or NONE; UPDATE: current */
 	uint64_t from;	/* GET: the member that gave it; waited for otherwise */
 	uint8_t copies; /* PUT: how many stored it; TAGS: how many have `tag` */
 };
@@ -92,8 +121,11 @@ struct lr_op_act lr_op_next(struct lr_op *op, uint64_t now_ms, lr_op_near near,
 /* Replies carry the ce they were asked under: older ones are ignored. */
 void lr_op_reply(struct lr_op *op, uint64_t member, uint64_t ce,
 		 const struct lr_op_reply *r, uint64_t now_ms);
-/* No link to the member, or it broke with the request outstanding. */
+/* No answer: no link to the member, or it broke with the request out. */
 void lr_op_unreached(struct lr_op *op, uint64_t member, uint64_t ce,
 		     uint64_t now_ms);
+/* There is no link to it: what lr_op_next said just now has not left. */
+void lr_op_unsent(struct lr_op *op, uint64_t member, uint64_t ce,
+		  uint64_t now_ms);
 
 #endif

@@ -123,6 +123,15 @@ bool lr_slot_may_collect(const struct lr_slot *s, const struct lr_cfg *viewed,
 	return now_ms >= stored_ms && now_ms - stored_ms >= TOMB_KEEP_MS;
 }
 
+void lr_slot_collected(struct lr_slot *s, unsigned kind,
+		       const struct lr_tag *tag)
+{
+	if (LR_MUTANT("tags-begin-anew"))
+		return;
+	if (kind == LR_KIND_REGISTER || kind == LR_KIND_NAME)
+		lr_slot_raise_floor(s, tag->ts);
+}
+
 bool lr_slot_is_first(const struct lr_slot *s, const struct lr_cfg *viewed,
 		      uint64_t me)
 {

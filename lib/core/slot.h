@@ -15,7 +15,22 @@ struct lr_slot {
 	uint64_t prom_run; /* the coordinator's run that got it */
 	struct lr_cfg inst; /* inst.ce = 0: none */
 	uint8_t status;	   /* LR_SLOT_* */
+	/* The highest ts of a register or name that may have been used here and
+	 * is no more to be seen: of collected TOMBs, and what updates took.
+	 * GET of an entry that is not there answers with it in the tag, SCAN
+	 * carries it to members that sync, and new tags stay above: a TOMB that
+	 * a slow reader still writes back cannot overrule what came later. */
+	uint64_t floor;
 };
+
+static inline void lr_slot_raise_floor(struct lr_slot *s, uint64_t ts)
+{
+	if (ts > s->floor)
+		s->floor = ts;
+}
+/* Call before a TOMB is collected. */
+void lr_slot_collected(struct lr_slot *s, unsigned kind,
+		       const struct lr_tag *tag);
 
 /* OK, or STALE: inst[s].ce == ce and prom[s] <= ce. */
 enum lr_err lr_slot_admit(const struct lr_slot *s, uint64_t ce);

@@ -26,4 +26,11 @@ static inline int lr_tag_cmp(const struct lr_tag *a, const struct lr_tag *b)
 	return 0;
 }
 
+/* What a register's write, or a name's, takes: above all that it has seen. */
+static inline struct lr_tag lr_tag_next(const struct lr_tag *max,
+					uint64_t writer, uint32_t seq)
+{
+	return (struct lr_tag){max->ts + 1, writer, seq};
+}
+
 #endif

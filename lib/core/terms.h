@@ -22,6 +22,7 @@ enum lr_enrol_state { LR_ENROL_PENDING, LR_ENROL_ADMITTED, LR_ENROL_REFUSED };
 
 #define LR_GET_TAG_ONLY 1
 #define LR_GET_SYNC 2 /* by a member that syncs: TOMB and BAD with their tags */
+#define LR_GET_LINEAR 4 /* whole operation: a linearizable read */
 
 enum lr_presence { LR_FOUND_NONE, LR_FOUND_VALUE, LR_FOUND_TOMB, LR_FOUND_BAD };
 
@@ -36,6 +37,18 @@ enum lr_kind {
 #define LR_PUT_TOMB 2
 #define LR_PUT_REPAIR 4 /* write-back or sync: may use the reserve */
 #define LR_PUT_BAD 8	/* sync: this copy could not be verified anywhere */
+
+/* UPDATE.expect: what must be current for it to be carried out */
+enum lr_expect {
+	LR_EXPECT_ANY,
+	LR_EXPECT_NONE, /* not there, or removed */
+	LR_EXPECT_TAG,	/* this very one */
+};
+
+#define LR_UPDATE_REMOVE 1
+/* It may have been carried out already: only say whether. */
+#define LR_UPDATE_AGAIN 2
+#define LR_NAME_VALUE_MAX 4096u
 
 /* SLOT_STATE.status */
 enum lr_slot_status { LR_SLOT_NONE, LR_SLOT_SYNCING, LR_SLOT_SYNCED };

@@ -35,8 +35,8 @@ tests_unit_test_slot_LDADD = $(core_libs)
 tests_unit_test_op_SOURCES = tests/unit/test_op.c tests/unit/unit.h
 tests_unit_test_op_LDADD = $(core_libs)
 tests_unit_test_op_model_SOURCES = tests/unit/test_op_model.c \
-	tests/unit/unit.h lib/core/err.c lib/core/op.c lib/core/slot.c \
-	lib/core/view.c
+	tests/unit/unit.h lib/core/err.c lib/core/op.c lib/core/op_read.c \
+	lib/core/slot.c lib/core/update.c lib/core/view.c
 tests_unit_test_op_model_CPPFLAGS = $(AM_CPPFLAGS) -DLR_MUTATIONS
 tests_unit_test_op_model_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_sync_SOURCES = tests/unit/test_sync.c tests/unit/unit.h
