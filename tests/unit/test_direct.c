@@ -322,7 +322,7 @@ static void test_no_pool(void **state)
 	pool_no_coordinator(p);
 	pool_get(p, 1, 30000, &r);
 	assert_int_equal(r.r.err, LR_E_NO_POOL);
-	assert_non_null(strstr(r.text, "lanram doctor"));
+	assert_non_null(strstr(r.text, "lanram-coordinator"));
 	a = ask_status(p);
 	assert_int_equal(a.err, LR_E_NO_POOL);
 }
