@@ -34,6 +34,9 @@ struct cli {
 	/* options */
 	const char *config, *name, *copies, *ttl, *output, *role;
 	bool json, is_public, is_long, all, undo, quiet, help;
+	const char *kind, *count, *delay, *seed, *donors, *at; /* top, events */
+	bool follow, once, readonly, no_mouse, simulate;
+	const char *const *commands; /* all names, NULL ends them */
 };
 
 int cli_store(struct cli *c, int argc, char **argv);
@@ -50,6 +53,9 @@ int cli_refuse(struct cli *c, int argc, char **argv);
 int cli_lend(struct cli *c, int argc, char **argv);
 int cli_drain(struct cli *c, int argc, char **argv);
 int cli_forget(struct cli *c, int argc, char **argv);
+int cli_rebuild(struct cli *c, int argc, char **argv);
+int cli_events(struct cli *c, int argc, char **argv);
+int cli_top(struct cli *c, int argc, char **argv);
 
 /* --- pool.c: which daemon, and asking it ---------------------------------- */
 

@@ -201,6 +201,8 @@ struct lr_whatif {
 };
 void lr_coord_whatif(const struct lr_coord *c, const uint64_t *gone, size_t n,
 		     struct lr_whatif *ret);
+/* Bytes that short slots still have to copy, as far as donors are there. */
+uint64_t lr_coord_recovery_left(const struct lr_coord *c);
 /* Devices that an unavailable slot waits for. */
 size_t lr_coord_awaited(const struct lr_coord *c, unsigned slot,
 			struct lr_dev ret[LR_MEM_MAX]);

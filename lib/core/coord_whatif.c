@@ -78,3 +78,24 @@ void lr_coord_whatif(const struct lr_coord *c, const uint64_t *gone, size_t n,
 			take_slot(c, s, gone, n, ret);
 	ret->fits = ret->copy_bytes <= ret->room_bytes;
 }
+
+uint64_t lr_coord_recovery_left(const struct lr_coord *c)
+{
+	unsigned up = 0, had, left;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < c->n_rows; i++)
+		up += c->rows[i]->state == ROW_UP;
+	for (unsigned s = 0; s < c->p.nslots; s++) {
+		unsigned want = coord_copies(c, s);
+
+		if (!c->slots[s].entries)
+			continue;
+		count_left(c, s, NULL, 0, &had, &left);
+		if (want > up)
+			want = up;
+		if (left && left < want)
+			bytes += (want - left) * c->slots[s].bytes;
+	}
+	return bytes;
+}

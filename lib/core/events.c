@@ -75,9 +75,13 @@ char *lr_event_text(const struct lr_event *ev, char *out, size_t cap)
 	const char *text = (unsigned)ev->kind < LR_EVENT_KINDS ?
 				   kinds[ev->kind].text :
 				   "something this version does not know";
-	size_t n = (size_t)snprintf(out, cap, "%s", text);
+	bool first = !strncmp(text, "slots ", 6); /* "12 slots ..." */
+	size_t n = first ? (size_t)snprintf(out, cap, "%" PRIu64 " %s",
+					    ev->count, text) :
+			   (size_t)snprintf(out, cap, "%s", text);
 
-	n += add_count(ev, out + (n < cap ? n : cap), n < cap ? cap - n : 0);
+	if (!first)
+		n += add_count(ev, out + (n < cap ? n : cap), n < cap ? cap - n : 0);
 	if (ev->ms && n < cap)
 		snprintf(out + n, cap - n, "%s%.1f s",
 			 ev->kind == LR_EVENT_HEALED ? ", after " : ", in ",

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What keys do. Whatever changes the pool is a lanram command, run by a child
+ * process (or by the simulated pool), and asked about first where it matters. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/ui.h"
+
+#define LEND_STEP (512ull << 20)
+
+void tui_args_done(struct tui_args *a)
+{
+	for (int i = 0; i < a->n; i++)
+		free(a->v[i]);
+	memset(a, 0, sizeof *a);
+}
+
+static void add_arg(struct tui_args *a, const char *text)
+{
+	if (a->n < TUI_ARGS)
+		a->v[a->n++] = tui_must(strdup(text));
+}
+
+/* NULL ends the list. */
+static struct tui_args args_of(const char *first, ...)
+{
+	struct tui_args a = { 0 };
+	const char *text;
+	va_list ap;
+
+	va_start(ap, first);
+	for (text = first; text; text = va_arg(ap, const char *))
+		add_arg(&a, text);
+	va_end(ap);
+	return a;
+}
+
+void tui_act_run(struct tui_ui *u, const struct tui_args *args)
+{
+	char out[256];
+
+	if (!args->n)
+		return;
+	if (u->src->ops->command(u->src, args->n, (char **)args->v, out,
+				 sizeof out)) {
+		tui_model_notice(u->m, out);
+		return;
+	}
+	tui_run_start(u, args);
+}
+
+static void run(struct tui_ui *u, struct tui_args args)
+{
+	tui_act_run(u, &args);
+	tui_args_done(&args);
+}
+
+__attribute__((format(printf, 3, 4))) static void
+ask(struct tui_ui *u, struct tui_args then, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(u->question, sizeof u->question, fmt, ap);
+	va_end(ap);
+	tui_args_done(&u->then);
+	u->then = then;
+	u->mode = TUI_CONFIRM;
+}
+
+static void prompt(struct tui_ui *u, enum tui_asks what, const char *text)
+{
+	u->mode = TUI_PROMPT;
+	u->asks = what;
+	snprintf(u->text, sizeof u->text, "%s", text);
+	u->at_history = u->n_history;
+}
+
+/* --- donors and devices ---------------------------------------------------------- */
+
+static const char *dev_text(const struct lr_dev *dev, char *out)
+{
+	return lr_dev_format(dev, out);
+}
+
+static void act_pending(struct tui_ui *u, enum tui_action a)
+{
+	struct tui_pending *p = tui_model_pending_at(u->m);
+
+	if (!p && u->m->n_pending == 1)
+		p = &u->m->pending[0];
+	if (!p) {
+		tui_model_notice(u->m, "choose a device that wants in");
+		return;
+	}
+	if (a == TUI_DO_ADMIT)
+		ask(u, args_of("admit", p->code, NULL),
+		    "Let %s in? Its screen must show %s", p->name, p->code);
+	else
+		ask(u, args_of("refuse", p->code, NULL), "Refuse %s?",
+		    p->name);
+}
+
+static void act_donor(struct tui_ui *u, enum tui_action a)
+{
+	struct tui_donor *d = tui_model_donor_at(u->m);
+	char dev[LR_DEV_TEXT + 1], bytes[16];
+
+	if (!d) {
+		tui_model_notice(u->m, "choose a donor first");
+		return;
+	}
+	dev_text(&d->dev, dev);
+	switch (a) {
+	case TUI_DO_DRAIN:
+		ask(u, args_of("drain", dev, NULL), "Move %s off %s?",
+		    tui_bytes(d->held, bytes), d->name);
+		break;
+	case TUI_DO_UNDO:
+		run(u, args_of("drain", dev, "--undo", NULL));
+		break;
+	case TUI_DO_FORGET:
+		ask(u, args_of("forget", dev, NULL),
+		    "Forget %s? What is on it alone is lost for good", d->name);
+		break;
+	default:
+		ask(u, args_of("revoke", dev, NULL),
+		    "Revoke %s? Its links are closed, its data is dropped",
+		    d->name);
+		break;
+	}
+}
+
+static void act_pause(struct tui_ui *u)
+{
+	if (u->m->pool.paused)
+		run(u, args_of("rebuild", "resume", NULL));
+	else
+		ask(u, args_of("rebuild", "pause", NULL),
+		    "Pause the rebuild? Missing copies stay missing");
+}
+
+static void act_mark(struct tui_ui *u)
+{
+	struct tui_donor *d = tui_model_donor_at(u->m);
+	uint64_t incs[200];
+	size_t n;
+
+	if (!d)
+		return;
+	d->marked = !d->marked;
+	u->m->whatif_known = false;
+	n = tui_model_marked(u->m, incs, 200);
+	if (n)
+		u->src->ops->whatif(u->src, incs, n);
+}
+
+static void act_lend(struct tui_ui *u, enum tui_action a)
+{
+	uint64_t lent = u->m->here.lent;
+	char spec[32];
+
+	if (!u->m->here.donor) {
+		tui_model_notice(u->m, "no donor runs on this machine");
+		return;
+	}
+	lent = a == TUI_DO_MORE		? lent + LEND_STEP :
+	       lent > LEND_STEP ? lent - LEND_STEP :
+				  0;
+	if (a == TUI_DO_AUTO)
+		snprintf(spec, sizeof spec, "auto");
+	else
+		snprintf(spec, sizeof spec, "%lluMiB",
+			 (unsigned long long)(lent >> 20));
+	u->src->ops->lend(u->src, spec);
+}
+
+/* --- objects ----------------------------------------------------------------------- */
+
+void tui_act_list(struct tui_ui *u, bool first)
+{
+	struct tui_model *m = u->m;
+	const char *f = m->choice[TUI_IDS].filter;
+	struct lr_prefix p;
+	struct lr_id after;
+
+	if (lr_prefix_parse(f, &p) || !f[0] || strpbrk(f, "*?["))
+		snprintf(m->objects_pattern, sizeof m->objects_pattern, "%s",
+			 f);
+	else
+		snprintf(m->objects_pattern, sizeof m->objects_pattern,
+			 "*%s*", f);
+	m->objects_asked = true;
+	if (!first && m->n_objects)
+		after = m->objects[m->n_objects - 1].id;
+	else
+		first = true;
+	u->listed_ms = m->now_ms;
+	u->listed_objects = m->pool.objects;
+	u->src->ops->list(u->src, m->objects_pattern, first ? NULL : &after);
+}
+
+static void act_object(struct tui_ui *u, enum tui_action a)
+{
+	struct tui_object *o = tui_model_object_at(u->m);
+	char id[LR_ID_TEXT + 1], text[300];
+
+	if (!o) {
+		tui_model_notice(u->m, "choose an object first");
+		return;
+	}
+	lr_id_format(&o->id, id);
+	switch (a) {
+	case TUI_DO_OPEN:
+		u->m->open = true;
+		u->m->open_id = o->id;
+		u->m->n_copies = 0;
+		u->src->ops->copies(u->src, &o->id);
+		break;
+	case TUI_DO_RETRIEVE:
+		prompt(u, TUI_ASK_RETRIEVE, o->name);
+		break;
+	case TUI_DO_REMOVE:
+		ask(u, args_of("remove", id, NULL), "Remove %s (%s)?", o->name,
+		    id);
+		break;
+	default:
+		if (u->copy_cb)
+			u->copy_cb(id);
+		snprintf(text, sizeof text, "copied: %s", id);
+		tui_model_notice(u->m, text);
+		break;
+	}
+}
+
+/* --- moving ------------------------------------------------------------------------ */
+
+static void go_to(struct tui_ui *u, enum tui_view view)
+{
+	u->m->view = view;
+	u->m->open = false;
+	if (view == TUI_IDS && !u->m->frozen)
+		tui_act_list(u, true);
+	if (view == TUI_HERE)
+		u->src->ops->lend(u->src, "");
+}
+
+static void search(struct tui_ui *u, size_t from)
+{
+	size_t n = tui_model_rows(u->m);
+	char text[512];
+
+	for (size_t i = 0; i < n && u->search[0]; i++) {
+		size_t row = (from + i) % n;
+
+		tui_model_text(u->m, row, text, sizeof text);
+		if (!tui_model_matches(u->search, text))
+			continue;
+		tui_model_go(u->m, row);
+		return;
+	}
+	if (u->search[0])
+		tui_model_notice(u->m, "not found");
+}
+
+static void move(struct tui_ui *u, enum tui_action a)
+{
+	size_t at = tui_model_at(u->m), n = tui_model_rows(u->m);
+	size_t page = u->page > 1 ? u->page - 1 : 1;
+
+	switch (a) {
+	case TUI_DO_UP:
+		at -= at > 0;
+		break;
+	case TUI_DO_DOWN:
+		at++;
+		break;
+	case TUI_DO_PAGE_UP:
+		at -= at < page ? at : page;
+		break;
+	case TUI_DO_PAGE_DOWN:
+		at += page;
+		break;
+	case TUI_DO_HOME:
+		at = 0;
+		break;
+	default:
+		at = n ? n - 1 : 0;
+		break;
+	}
+	tui_model_go(u->m, at);
+}
+
+static void back(struct tui_ui *u)
+{
+	if (u->run) {
+		tui_run_stop(u);
+		tui_model_notice(u->m, "stopped");
+		return;
+	}
+	if (u->m->open) {
+		u->m->open = false;
+	} else if (u->m->choice[u->m->view].filter[0]) {
+		u->m->choice[u->m->view].filter[0] = '\0';
+		if (u->m->view == TUI_IDS)
+			tui_act_list(u, true);
+	}
+	u->m->notice[0] = '\0';
+}
+
+static void freeze(struct tui_ui *u)
+{
+	u->m->frozen = !u->m->frozen;
+	u->src->ops->freeze(u->src, u->m->frozen);
+}
+
+static void next_kind(struct tui_model *m)
+{
+	if (++m->event_kind == LR_EVENT_KINDS)
+		m->event_kind = -1;
+}
+
+void tui_act(struct tui_ui *u, enum tui_action a)
+{
+	struct tui_model *m = u->m;
+
+	switch (a) {
+	case TUI_DO_NOTHING:
+		break;
+	case TUI_DO_POOL:
+	case TUI_DO_IDS:
+	case TUI_DO_PEOPLE:
+	case TUI_DO_EVENTS:
+	case TUI_DO_WHATIF:
+	case TUI_DO_HERE:
+		go_to(u, (enum tui_view)(a - TUI_DO_POOL));
+		break;
+	case TUI_DO_LEFT:
+		go_to(u, (m->view + TUI_VIEWS - 1) % TUI_VIEWS);
+		break;
+	case TUI_DO_RIGHT:
+		go_to(u, (m->view + 1) % TUI_VIEWS);
+		break;
+	case TUI_DO_ADMIT:
+	case TUI_DO_REFUSE:
+		act_pending(u, a);
+		break;
+	case TUI_DO_DRAIN:
+	case TUI_DO_UNDO:
+	case TUI_DO_FORGET:
+	case TUI_DO_REVOKE:
+		act_donor(u, a);
+		break;
+	case TUI_DO_PAUSE:
+		act_pause(u);
+		break;
+	case TUI_DO_MARK:
+		act_mark(u);
+		break;
+	case TUI_DO_OPEN:
+	case TUI_DO_RETRIEVE:
+	case TUI_DO_REMOVE:
+	case TUI_DO_COPY:
+		act_object(u, a);
+		break;
+	case TUI_DO_STORE:
+		prompt(u, TUI_ASK_STORE, "");
+		break;
+	case TUI_DO_KIND:
+		next_kind(m);
+		break;
+	case TUI_DO_MORE:
+	case TUI_DO_LESS:
+	case TUI_DO_AUTO:
+		act_lend(u, a);
+		break;
+	case TUI_DO_COMMAND:
+		prompt(u, TUI_ASK_COMMAND, "");
+		break;
+	case TUI_DO_SEARCH:
+		prompt(u, TUI_ASK_SEARCH, "");
+		break;
+	case TUI_DO_AGAIN:
+		search(u, tui_model_at(m) + 1);
+		break;
+	case TUI_DO_FILTER:
+		snprintf(u->before, sizeof u->before, "%s",
+			 m->choice[m->view].filter);
+		prompt(u, TUI_ASK_FILTER, u->before);
+		break;
+	case TUI_DO_SORT:
+		m->sort = (m->sort + 1) % TUI_SORTS;
+		break;
+	case TUI_DO_SORT_LEFT:
+		m->sort = (m->sort + TUI_SORTS - 1) % TUI_SORTS;
+		break;
+	case TUI_DO_REVERSE:
+		m->reverse = !m->reverse;
+		break;
+	case TUI_DO_UP:
+	case TUI_DO_DOWN:
+	case TUI_DO_PAGE_UP:
+	case TUI_DO_PAGE_DOWN:
+	case TUI_DO_HOME:
+	case TUI_DO_END:
+		move(u, a);
+		break;
+	case TUI_DO_FREEZE:
+		freeze(u);
+		break;
+	case TUI_DO_MOUSE:
+		u->mouse = !u->mouse;
+		tui_model_notice(m, u->mouse ? "mouse on" : "mouse off");
+		break;
+	case TUI_DO_COLOUR:
+		u->colour = !u->colour;
+		break;
+	case TUI_DO_BACK:
+		back(u);
+		break;
+	case TUI_DO_REDRAW:
+		u->redraw = true;
+		break;
+	case TUI_DO_HELP:
+		u->mode = TUI_HELP;
+		u->output_top = 0;
+		break;
+	case TUI_DO_QUIT:
+		u->quit = true;
+		break;
+	}
+}
+
+/* --- prompts ------------------------------------------------------------------------ */
+
+void tui_act_typed(struct tui_ui *u)
+{
+	struct tui_model *m = u->m;
+
+	if (u->asks == TUI_ASK_SEARCH) {
+		snprintf(u->search, sizeof u->search, "%.127s", u->text);
+		m->notice[0] = '\0';
+		search(u, tui_model_at(m));
+	} else if (u->asks == TUI_ASK_FILTER) {
+		snprintf(m->choice[m->view].filter,
+			 sizeof m->choice[0].filter, "%.127s", u->text);
+		m->choice[m->view].top = 0;
+		if (m->view == TUI_IDS)
+			tui_act_list(u, true);
+	}
+}
+
+static void remember(struct tui_ui *u)
+{
+	if (u->n_history &&
+	    !strcmp(u->history[u->n_history - 1], u->text))
+		return;
+	if (u->n_history == TUI_HISTORY) {
+		free(u->history[0]);
+		memmove(u->history, u->history + 1,
+			--u->n_history * sizeof *u->history);
+	}
+	u->history[u->n_history++] = tui_must(strdup(u->text));
+}
+
+/* Words; 'quotes' and "quotes" keep blanks. */
+static struct tui_args split(const char *text)
+{
+	struct tui_args a = { 0 };
+	char word[512];
+
+	while (*text) {
+		size_t n = 0;
+		char quote = 0;
+
+		text += strspn(text, " ");
+		if (!*text)
+			break;
+		for (; *text && (quote || *text != ' '); text++) {
+			if (quote ? *text == quote :
+				    *text == '\'' || *text == '"')
+				quote = quote ? 0 : *text;
+			else if (n + 1 < sizeof word)
+				word[n++] = *text;
+		}
+		word[n] = '\0';
+		add_arg(&a, word);
+	}
+	return a;
+}
+
+static void run_typed(struct tui_ui *u)
+{
+	struct tui_args a = split(u->text);
+
+	if (!a.n)
+		return;
+	remember(u);
+	if (!strcmp(a.v[0], "lanram") && a.n > 1) {
+		free(a.v[0]);
+		memmove(a.v, a.v + 1, (size_t)--a.n * sizeof *a.v);
+	}
+	run(u, a);
+}
+
+void tui_act_prompted(struct tui_ui *u)
+{
+	struct tui_object *o;
+	char id[LR_ID_TEXT + 1];
+
+	switch (u->asks) {
+	case TUI_ASK_COMMAND:
+		run_typed(u);
+		break;
+	case TUI_ASK_STORE:
+		if (u->text[0])
+			run(u, args_of("store", u->text, NULL));
+		break;
+	case TUI_ASK_RETRIEVE:
+		o = tui_model_object_at(u->m);
+		if (o && u->text[0])
+			run(u, args_of("retrieve", lr_id_format(&o->id, id),
+				       "-o", u->text, NULL));
+		break;
+	default:
+		break;
+	}
+}

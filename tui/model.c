@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What sources bring. What the user chooses is in choose.c. */
+#include "tui/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STALE_MS 1000 /* of traces */
+
+void *tui_must(void *p)
+{
+	if (!p) {
+		fputs("out of memory\n", stderr);
+		exit(1);
+	}
+	return p;
+}
+
+void tui_model_init(struct tui_model *m)
+{
+	memset(m, 0, sizeof *m);
+	m->sort = TUI_BY_IF_GONE;
+	m->event_kind = -1;
+	m->events = tui_must(calloc(TUI_KEPT_EVENTS, sizeof *m->events));
+}
+
+static void free_objects(struct tui_model *m)
+{
+	for (size_t i = 0; i < m->n_objects; i++) {
+		free(m->objects[i].name);
+		free(m->objects[i].owner);
+		free(m->objects[i].donors);
+	}
+	m->n_objects = 0;
+}
+
+void tui_model_done(struct tui_model *m)
+{
+	free_objects(m);
+	free(m->objects);
+	free(m->donors);
+	free(m->pending);
+	free(m->events);
+}
+
+void tui_model_notice(struct tui_model *m, const char *text)
+{
+	snprintf(m->notice, sizeof m->notice, "%s", text);
+	m->notice_ms = m->now_ms;
+	m->changes++;
+}
+
+/* --- the pool ---------------------------------------------------------------- */
+
+void tui_model_pool(struct tui_model *m, const struct tui_pool *p)
+{
+	if (m->pool.run != p->run)
+		memset(&m->progress, 0, sizeof m->progress);
+	m->pool = *p;
+	m->connected = m->ever = true;
+	m->trouble[0] = '\0';
+	m->heard_ms = m->now_ms;
+	lr_progress_feed(&m->progress, p->rec_left, m->now_ms);
+	m->changes++;
+}
+
+void tui_model_lost(struct tui_model *m, const char *why)
+{
+	if (!m->connected && !strcmp(m->trouble, why))
+		return;
+	m->connected = false;
+	snprintf(m->trouble, sizeof m->trouble, "%s", why);
+	m->changes++;
+}
+
+/* --- donors ------------------------------------------------------------------ */
+
+static struct tui_donor *find_donor(struct tui_model *m, uint64_t inc,
+				    const struct lr_dev *dev)
+{
+	for (size_t i = 0; i < m->n_donors; i++)
+		if (m->donors[i].inc == inc &&
+		    lr_dev_eq(&m->donors[i].dev, dev))
+			return &m->donors[i];
+	return NULL;
+}
+
+static struct tui_donor *add_donor(struct tui_model *m)
+{
+	struct tui_donor *d;
+
+	if (m->n_donors == m->cap_donors) {
+		m->cap_donors = m->cap_donors ? 2 * m->cap_donors : 16;
+		m->donors = tui_must(realloc(
+			m->donors, m->cap_donors * sizeof *m->donors));
+	}
+	d = &m->donors[m->n_donors++];
+	memset(d, 0, sizeof *d);
+	d->arrived = ++m->arrivals;
+	return d;
+}
+
+static void drop_donor(struct tui_model *m, struct tui_donor *d)
+{
+	size_t i = (size_t)(d - m->donors);
+
+	m->n_donors--;
+	memmove(d, d + 1, (m->n_donors - i) * sizeof *d);
+}
+
+void tui_model_donor(struct tui_model *m, const struct tui_donor *d)
+{
+	struct tui_donor *to = find_donor(m, d->inc, &d->dev);
+	bool marked;
+	uint64_t arrived;
+
+	m->changes++;
+	if (d->state == LR_DONOR_GONE || d->state == LR_DONOR_PENDING) {
+		if (to)
+			drop_donor(m, to);
+		return;
+	}
+	if (!to)
+		to = add_donor(m);
+	marked = to->marked;
+	arrived = to->arrived;
+	*to = *d;
+	to->marked = marked;
+	to->arrived = arrived | (uint64_t)1 << 63; /* brought: see _end */
+}
+
+void tui_model_donors_begin(struct tui_model *m)
+{
+	for (size_t i = 0; i < m->n_donors; i++)
+		m->donors[i].arrived &= UINT64_MAX >> 1;
+}
+
+void tui_model_donors_end(struct tui_model *m)
+{
+	for (size_t i = m->n_donors; i-- > 0;)
+		if (!(m->donors[i].arrived >> 63))
+			drop_donor(m, &m->donors[i]);
+	m->changes++;
+}
+
+void tui_model_pending(struct tui_model *m, const struct tui_pending *all,
+		       size_t n)
+{
+	free(m->pending);
+	m->pending = tui_must(calloc(n ? n : 1, sizeof *m->pending));
+	if (n)
+		memcpy(m->pending, all, n * sizeof *all);
+	m->n_pending = n;
+	m->changes++;
+}
+
+/* --- events ------------------------------------------------------------------ */
+
+void tui_model_event(struct tui_model *m, uint64_t run,
+		     const struct lr_event *ev)
+{
+	if (run == m->events_run && m->n_events &&
+	    ev->seq <= m->events[m->n_events - 1].seq)
+		return;
+	m->events_run = run;
+	if (m->n_events == TUI_KEPT_EVENTS) {
+		m->n_events--;
+		memmove(m->events, m->events + 1,
+			m->n_events * sizeof *m->events);
+	}
+	m->events[m->n_events++] = *ev;
+	m->changes++;
+}
+
+/* --- objects ----------------------------------------------------------------- */
+
+void tui_model_objects(struct tui_model *m, bool first, bool more)
+{
+	if (first)
+		free_objects(m);
+	m->objects_more = more;
+	m->objects_asked = false;
+	m->objects_trouble[0] = '\0';
+	m->changes++;
+}
+
+static char *copy_str(struct lr_str s)
+{
+	return tui_must(strndup(s.n ? s.p : "", s.n));
+}
+
+void tui_model_object(struct tui_model *m, const struct lr_rec_listed *o)
+{
+	if (m->n_objects >= TUI_OBJECTS_MAX) {
+		m->objects_more = true;
+		return;
+	}
+	if (m->n_objects == m->cap_objects) {
+		m->cap_objects = m->cap_objects ? 2 * m->cap_objects : 256;
+		m->objects = tui_must(realloc(
+			m->objects, m->cap_objects * sizeof *m->objects));
+	}
+	m->objects[m->n_objects++] =
+		(struct tui_object){ .id = o->id,
+				     .size = o->size,
+				     .created_ms = o->created_ms,
+				     .expires_ms = o->expires_ms,
+				     .uid = o->uid,
+				     .state = o->state,
+				     .flags = o->flags,
+				     .copies = o->copies,
+				     .wanted = o->wanted,
+				     .name = copy_str(o->name),
+				     .owner = copy_str(o->owner_name),
+				     .donors = copy_str(o->donors) };
+}
+
+/* --- this machine ------------------------------------------------------------ */
+
+void tui_model_here(struct tui_model *m, const struct tui_here *h)
+{
+	struct tui_given *g;
+
+	if (m->here.known && m->here.donor && h->donor &&
+	    h->lent < m->here.lent) {
+		if (m->n_given == sizeof m->given / sizeof *m->given)
+			memmove(m->given, m->given + 1,
+				--m->n_given * sizeof *m->given);
+		g = &m->given[m->n_given++];
+		*g = (struct tui_given){ m->now_ms, m->here.lent - h->lent,
+					 h->lent };
+	}
+	if (memcmp(&m->here, h, sizeof *h)) {
+		m->here = *h;
+		m->changes++;
+	}
+}
+
+/* --- time -------------------------------------------------------------------- */
+
+static void sample(struct tui_trace *t, double v)
+{
+	if (t->n == TUI_TRACE)
+		memmove(t->v, t->v + 1, --t->n * sizeof *t->v);
+	t->v[t->n++] = v;
+}
+
+void tui_model_tick(struct tui_model *m, uint64_t now_ms)
+{
+	m->now_ms = now_ms;
+	if (now_ms < m->sampled_ms + STALE_MS && m->sampled_ms)
+		return;
+	m->sampled_ms = now_ms;
+	if (m->connected) {
+		sample(&m->gets, (double)m->pool.gets);
+		sample(&m->puts, (double)m->pool.puts);
+		sample(&m->in, (double)m->pool.bytes_in);
+		sample(&m->out, (double)m->pool.bytes_out);
+	}
+	m->changes++; /* ages */
+}

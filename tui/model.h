@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the dashboard knows and what the user has chosen. It knows no terminal
+ * and no network: a source (feed.c, simulate.c) fills it, views draw it.
+ * Times are Unix milliseconds; the present is brought from outside. */
+#ifndef LR_TUI_MODEL_H
+#define LR_TUI_MODEL_H
+
+#include "core/events.h"
+#include "core/progress.h"
+#include "wire/msg.h"
+
+enum tui_view {
+	TUI_POOL,
+	TUI_IDS,
+	TUI_PEOPLE,
+	TUI_EVENTS,
+	TUI_WHATIF,
+	TUI_HERE,
+	TUI_VIEWS
+};
+
+enum tui_sort { /* of donors; the columns in their order */
+	TUI_BY_NAME,
+	TUI_BY_STATE,
+	TUI_BY_HELD,
+	TUI_BY_HOST,
+	TUI_BY_P50,
+	TUI_BY_P99,
+	TUI_BY_IF_GONE,
+	TUI_SORTS
+};
+
+struct tui_donor {
+	struct lr_dev dev;
+	uint64_t inc, lent, held, host_available, entries, since_ms, arrived;
+	uint32_t p50_us, p99_us, slots_lost, slots_short;
+	uint8_t state; /* enum lr_donor_state */
+	bool marked;   /* what if it went */
+	char name[LR_NAME_MAX], address[96], version[32];
+};
+
+struct tui_pool {
+	uint64_t run, epoch, lent, held, stored, usable, objects, rec_left;
+	uint64_t gets, puts, bytes_out, bytes_in, errors; /* a second */
+	uint32_t p50_us, p99_us, donors_up, donors_known;
+	uint32_t full, short_, unavailable, lost; /* slots */
+	uint8_t health; /* enum lr_health */
+	bool paused, encrypted, survives_donor, survives_machine, complete;
+	char pool_name[LR_NAME_MAX], coordinator[LR_NAME_MAX];
+	char reasons[6][160];
+	unsigned n_reasons;
+};
+
+struct tui_pending {
+	struct lr_dev dev;
+	uint64_t since_ms;
+	uint8_t roles;
+	char code[64], name[LR_NAME_MAX], address[64];
+};
+
+struct tui_object {
+	struct lr_id id;
+	uint64_t size, created_ms, expires_ms;
+	uint32_t uid;
+	uint8_t state, flags, copies, wanted;
+	char *name, *owner, *donors;
+};
+
+struct tui_copy { /* a donor's share of the object that is open */
+	char name[LR_NAME_MAX];
+	bool up;
+	uint64_t entries, synced;
+	uint32_t p50_us;
+};
+
+struct tui_here { /* this machine's own daemons */
+	bool known, donor; /* a donor runs here */
+	uint8_t state;	   /* enum lr_here_state */
+	uint64_t lent, used, host_available;
+	char name[LR_NAME_MAX], pool_name[LR_NAME_MAX], coordinator[256];
+	char code[128], spec[64], said[160];
+};
+
+struct tui_given { /* `lent` fell by so much */
+	uint64_t at_ms, bytes, left;
+};
+
+#define TUI_TRACE 120
+#define TUI_KEPT_EVENTS 1000
+#define TUI_OBJECTS_MAX 50000 /* rows kept; a filter finds the others */
+
+struct tui_trace { /* a sample a second, the newest last */
+	double v[TUI_TRACE];
+	size_t n;
+};
+
+struct tui_choice { /* of one view: the row stays chosen wherever it goes */
+	uint8_t key[32];
+	bool any;
+	size_t at, top; /* where it was drawn last; the first row shown */
+	char filter[128];
+};
+
+struct tui_model {
+	bool connected;	   /* `pool` is alive */
+	bool ever;	   /* something was heard */
+	char trouble[256]; /* why not connected */
+	uint64_t now_ms, heard_ms;
+	struct tui_pool pool;
+	struct lr_progress progress;
+	struct tui_donor *donors;
+	size_t n_donors, cap_donors;
+	uint64_t arrivals;
+	struct tui_pending *pending;
+	size_t n_pending;
+	struct lr_event *events; /* ring-free: oldest first */
+	size_t n_events;
+	uint64_t events_run;
+	struct tui_trace gets, puts, in, out;
+	uint64_t sampled_ms;
+
+	struct tui_object *objects;
+	size_t n_objects, cap_objects;
+	bool objects_more, objects_asked; /* there are; a page is on its way */
+	char objects_pattern[160];
+	char objects_trouble[160];
+
+	struct lr_id open_id; /* the object that is shown live */
+	bool open;
+	struct tui_copy copies[64];
+	size_t n_copies;
+	uint64_t copies_entries;
+
+	struct lr_msg_whatif_r whatif;
+	bool whatif_known;
+	struct tui_here here;
+	struct tui_given given[32];
+	size_t n_given;
+
+	/* what the user has chosen */
+	enum tui_view view;
+	struct tui_choice choice[TUI_VIEWS];
+	enum tui_sort sort;
+	bool reverse, frozen, readonly, simulated;
+	int event_kind; /* -1: all */
+	char notice[256]; /* the last word on an action */
+	uint64_t notice_ms;
+	uint32_t changes; /* grows: draw again */
+};
+
+void tui_model_init(struct tui_model *m);
+void tui_model_done(struct tui_model *m);
+void *tui_must(void *p); /* out of memory ends the program */
+
+/* --- what sources bring ------------------------------------------------------ */
+
+void tui_model_pool(struct tui_model *m, const struct tui_pool *p);
+/* State GONE drops the row. */
+void tui_model_donor(struct tui_model *m, const struct tui_donor *d);
+/* A whole list begins: rows not brought until _end are dropped. */
+void tui_model_donors_begin(struct tui_model *m);
+void tui_model_donors_end(struct tui_model *m);
+void tui_model_pending(struct tui_model *m, const struct tui_pending *all,
+		       size_t n);
+/* Known sequences of the same run are passed over. */
+void tui_model_event(struct tui_model *m, uint64_t run,
+		     const struct lr_event *ev);
+void tui_model_lost(struct tui_model *m, const char *why);
+void tui_model_here(struct tui_model *m, const struct tui_here *h);
+/* The first page empties the list. */
+void tui_model_objects(struct tui_model *m, bool first, bool more);
+void tui_model_object(struct tui_model *m, const struct lr_rec_listed *o);
+/* Once a second: traces. */
+void tui_model_tick(struct tui_model *m, uint64_t now_ms);
+void tui_model_notice(struct tui_model *m, const char *text);
+
+/* --- rows of the view, as chosen --------------------------------------------- */
+
+/* Indexes of donors, filtered and sorted; malloc'ed. */
+size_t *tui_model_sorted(const struct tui_model *m, size_t *ret_n);
+bool tui_model_matches(const char *filter, const char *text);
+/* How many rows the view's list has, and the key of the nth. */
+size_t tui_model_rows(struct tui_model *m);
+bool tui_model_key(struct tui_model *m, size_t row, uint8_t key[32]);
+/* Where the chosen row is now; the nearest one when it is gone. */
+size_t tui_model_at(struct tui_model *m);
+void tui_model_go(struct tui_model *m, size_t row);
+/* First row to show so that the chosen one is among `height`. */
+size_t tui_model_top(struct tui_model *m, size_t height);
+
+/* The chosen ones; NULL: none. Valid until the next change. */
+struct tui_donor *tui_model_donor_at(struct tui_model *m);
+struct tui_pending *tui_model_pending_at(struct tui_model *m);
+struct tui_object *tui_model_object_at(struct tui_model *m);
+/* Incarnations of marked donors. */
+size_t tui_model_marked(const struct tui_model *m, uint64_t *ret, size_t cap);
+/* Text to match when searching the view's rows. */
+const char *tui_model_text(struct tui_model *m, size_t row, char *out,
+			   size_t cap);
+/* Events that the kind and the filter let through, newest first. */
+size_t *tui_model_events(const struct tui_model *m, size_t *ret_n);
+
+#endif
