@@ -11,7 +11,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 
-#define MAX_OPTS 14
+#define MAX_OPTS 12
 
 /* clang-format off */
 #define AT(field) offsetof(struct cli, field)
@@ -24,6 +24,7 @@
 static const struct cli_opt plain_opts[] = { COMMON };
 static const struct cli_opt json_opts[] = { JSON, COMMON };
 static const struct cli_opt store_opts[] = {
+	{ "name", 'n', "NAME", "1 to 255 bytes, not unique; default: the file's base name", AT(name) },
 	{ "copies", 0, "1|2|3", "on so many donors; default: 2", AT(copies) },
 	{ "public", 0, NULL, "everybody's `lanram list` shows it", AT(is_public) },
 	{ "ttl", 0, "DURATION", "remove it after 90s, 10m, 2h, 1d; default: never", AT(ttl) },
@@ -48,21 +49,9 @@ static const struct cli_opt drain_opts[] = {
 	COMMON
 };
 
-static const struct cli_opt events_opts[] = {
-	{ "follow", 'f', NULL, "go on, until interrupted", AT(follow) },
-	{ "kind", 0, "KIND", "only these: joined, left, down, lost, ...", AT(kind) },
-	JSON, COMMON
-};
-static const struct cli_opt top_opts[] = {
-	{ "once", 0, NULL, "print the first screen (so it is without a terminal)", AT(once) },
-	{ "count", 'n', "N", "so many times, then end", AT(count) },
-	{ "delay", 'd', "SECONDS", "between them; default: 2", AT(delay) },
-	{ "readonly", 0, NULL, "without the keys that change something", AT(readonly) },
-	{ "no-mouse", 0, NULL, "leave the mouse to the terminal", AT(no_mouse) },
-	{ "simulate", 0, NULL, "show a pool that is not there", AT(simulate) },
-	{ "seed", 0, "N", "of the simulated pool; default: 1", AT(seed) },
-	{ "donors", 0, "N", "of the simulated pool; default: 5", AT(donors) },
-	{ "at", 0, "SECONDS", "into its story, standing still: f lets it go on", AT(at) },
+static const struct cli_opt name_opts[] = {
+	{ "if", 0, "TAG", "only if that is the current tag", AT(if_tag) },
+	{ "if-absent", 0, NULL, "only if it is not there", AT(if_absent) },
 	JSON, COMMON
 };
 
@@ -72,6 +61,8 @@ static const struct cli_cmd commands[] = {
 	{ "list", "[PATTERN]", "what is stored, by name or prefix of an ID", 0, 1, list_opts, cli_list },
 	{ "stat", "REF", "all about one object", 1, 1, json_opts, cli_stat },
 	{ "remove", "REF...", "remove objects", 1, -1, plain_opts, cli_remove },
+	{ "register", "read NAME | write NAME [VALUE|-] | remove NAME", "a value that anybody writes", 2, 3, json_opts, cli_register },
+	{ "name", "get NAME | set NAME VALUE | remove NAME", "a small value, compared and set", 2, 3, name_opts, cli_name },
 	{ "status", "", "the pool at a glance, or why this machine is not in it", 0, 0, json_opts, cli_status },
 	{ "donors", "", "the machines that lend RAM", 0, 0, json_opts, cli_donors },
 	{ "ping", "[DONOR]", "how fast daemon, coordinator and donors answer", 0, 1, json_opts, cli_ping },
@@ -81,9 +72,6 @@ static const struct cli_cmd commands[] = {
 	{ "lend", "[SIZE|SHARE|auto|off]", "how much RAM this machine lends; change it", 0, 1, json_opts, cli_lend },
 	{ "drain", "DONOR", "move everything off a donor", 1, 1, drain_opts, cli_drain },
 	{ "forget", "DONOR", "a donor's RAM is gone for good", 1, 1, plain_opts, cli_forget },
-	{ "rebuild", "pause|resume", "copy nothing for now, or go on", 1, 1, plain_opts, cli_rebuild },
-	{ "events", "", "what happened to the pool", 0, 0, events_opts, cli_events },
-	{ "top", "", "the pool at a glance, live", 0, 0, top_opts, cli_top },
 };
 /* clang-format on */
 #define N_COMMANDS (sizeof commands / sizeof *commands)
@@ -254,15 +242,6 @@ static bool count_is_right(const struct cli_cmd *m, int n)
 	return n >= m->min_args && (m->max_args < 0 || n <= m->max_args);
 }
 
-static const char *const *command_names(void)
-{
-	static const char *names[N_COMMANDS + 1];
-
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		names[i] = commands[i].name;
-	return names;
-}
-
 /* argv[0] is the command's name, what follows its own. */
 static int run_command(struct cli *c, int argc, char **argv)
 {
@@ -285,7 +264,6 @@ static int run_command(struct cli *c, int argc, char **argv)
 			       c->cmd->args, c->cmd->name);
 	if (!lr_config_read(&c->cfg, c->config, why, sizeof why))
 		return out_say(2, "lanram: %s", why);
-	c->commands = command_names();
 	code = c->cmd->run(c, n, argv + optind);
 	lanram_close(c->pool);
 	return code;

@@ -90,7 +90,7 @@ static enum lanram_err fail(struct waiting *w, const char *what,
 	case LR_E_CONFLICT:
 		snprintf(text, sizeof text,
 			 "name \"%s\" is not as expected: it changed "
-			 "meanwhile. lanram name get tells its tag",
+			 "meanwhile. lanram name get --json tells its tag",
 			 name);
 		break;
 	case LR_E_UNKNOWN:

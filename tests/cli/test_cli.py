@@ -12,9 +12,9 @@ import tempfile
 LANRAM = os.environ.get("LANRAM") or os.path.join(
     os.environ.get("top_builddir", "."), "cli", "lanram")
 SOURCE = os.environ.get("top_srcdir", ".")
-COMMANDS = ("store retrieve list stat remove status donors ping pending admit "
-            "refuse lend drain forget").split()
-SHOWING = "list stat status donors ping pending lend".split()
+COMMANDS = ("store retrieve list stat remove register name status donors ping "
+            "pending admit refuse lend drain forget").split()
+SHOWING = "list stat register name status donors ping pending lend".split()
 
 
 class Result:
