@@ -134,8 +134,7 @@ def test_all_donors_killed(lab):
         d.daemons["donor"].stop()
     for d in p.donors:
         d.daemons["donor"].kill()
-    for d in p.donors:
-        p.wait_state(d.name, ("down", "suspect"))
+    wait_until(lambda: p.up() == [], 15, "nobody is up")
     r = p.elm.lanram("retrieve", one, expect=4)
     check(any(n in r.err for n in DONORS), f"names them: {r}")
     check(p.elm.lanram("store", "-", "--name", "x", stdin=b"x",
