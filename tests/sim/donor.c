@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What daemon/donor does around the rules, but for serving and pulling. */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TICK_MS 100
+#define LATE_MS 300
+#define HOLD_MS 1000
+#define LEAVE_WAIT_MS 20000
+#define LEAVE_ASK_MS 200
+
+/* Incarnations tell their device, for us alone; their order is that of births. */
+unsigned donor_dev(uint64_t inc)
+{
+	return (unsigned)(inc % 1000) - 1;
+}
+
+struct donor *donor_of(struct sim *s, uint64_t inc)
+{
+	struct donor *d = &s->donor[donor_dev(inc)];
+
+	return s->node[d->node].up && d->inc == inc ? d : NULL;
+}
+
+/* --- slots ----------------------------------------------------------------------- */
+
+void donor_drop_slot(struct sim *s, struct donor *d, unsigned slot)
+{
+	(void)s;
+	d->entries -= d->slot[slot].n;
+	d->slot[slot].n = 0;
+}
+
+/* What was admitted and is not applied: its sender is told that it failed. */
+void donor_kill_slow(struct sim *s, struct donor *d, unsigned slot)
+{
+	struct slow_put **at = &d->slow, *p;
+
+	while ((p = *at)) {
+		struct msg *r;
+
+		if (p->m.slot != slot) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		if (net_alive(&p->link, 1)) {
+			r = net_msg(s, MSG_PUT_R);
+			r->who = p->m.who;
+			r->life = p->m.life;
+			r->place = p->m.place;
+			r->no = p->m.no;
+			r->err = LR_E_BUSY;
+			net_send(s, p->link.c, 0, r);
+		}
+		free(p);
+	}
+}
+
+static struct lr_slot_report report(const struct donor *d, unsigned slot,
+				    enum lr_err err, bool with_cfg)
+{
+	const struct lr_slot *st = &d->slot[slot].st;
+	struct lr_slot_report r = { .slot = slot,
+				    .result = err,
+				    .prom = st->prom,
+				    .status = st->status };
+
+	if (with_cfg)
+		r.inst = st->inst;
+	else
+		r.inst.ce = st->inst.ce;
+	return r;
+}
+
+static struct msg *reports(struct sim *s, enum msg_type type, size_t n)
+{
+	struct msg *m = net_msg(s, type);
+
+	m->blob = blob_new(n, sizeof(struct lr_slot_report));
+	return m;
+}
+
+static void take_seal(struct sim *s, struct donor *d, struct conn *c,
+		      struct msg *m)
+{
+	struct msg *r = reports(s, MSG_SEALED, m->blob->n);
+
+	r->epoch = m->epoch;
+	for (size_t i = 0; i < m->blob->n; i++) {
+		unsigned slot = m->blob->slots[i];
+		struct dslot *ds = &d->slot[slot];
+		enum lr_err err = lr_slot_seal(&ds->st, m->epoch, m->run);
+
+		if (!err && !LR_MUTANT("seal-before-applied"))
+			donor_kill_slow(s, d, slot);
+		r->blob->reports[i] = report(d, slot, err, true);
+		if (!err)
+			s->ack[d->dev][slot] = (struct seal_ack){
+				d->inc, m->epoch, ds->st.inst.ce,
+				ds->st.status == LR_SLOT_SYNCED };
+	}
+	net_send(s, c, 1, r);
+}
+
+static void drop_mutable(struct donor *d, unsigned slot)
+{
+	struct dslot *ds = &d->slot[slot];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ds->n; i++)
+		if (ds->e[i].kind != LR_KIND_REGISTER &&
+		    ds->e[i].kind != LR_KIND_NAME)
+			ds->e[n++] = ds->e[i];
+	d->entries -= ds->n - n;
+	ds->n = n;
+}
+
+static enum lr_err install_one(struct sim *s, struct donor *d, unsigned slot,
+			       const struct lr_cfg *cfg, uint64_t run)
+{
+	struct dslot *ds = &d->slot[slot];
+
+	switch (lr_slot_install(&ds->st, d->inc, cfg, run)) {
+	case LR_INSTALL_REFUSED:
+		return LR_E_STALE;
+	case LR_INSTALL_EMPTIED:
+		donor_drop_slot(s, d, slot);
+		break;
+	case LR_INSTALL_SALVAGED:
+		drop_mutable(d, slot);
+		break;
+	case LR_INSTALL_KEPT:
+		break;
+	}
+	if (!LR_MUTANT("seal-before-applied"))
+		donor_kill_slow(s, d, slot);
+	s->installs++;
+	SAY(s, "dev %u installs slot %u ce %llu, status %u, %u entries", d->dev,
+	    slot, (unsigned long long)cfg->ce, ds->st.status, ds->n);
+	oracle_cfg(s, slot, cfg);
+	oracle_donor_slot(s, d, slot);
+	pull_slot(s, d, slot);
+	return LR_E_OK;
+}
+
+static void take_install(struct sim *s, struct donor *d, struct conn *c,
+			 struct msg *m)
+{
+	struct msg *r = reports(s, MSG_INSTALLED, m->blob->n);
+
+	r->epoch = m->epoch;
+	for (size_t i = 0; i < m->blob->n; i++) {
+		unsigned slot = m->blob->slots[i];
+		enum lr_err err = install_one(s, d, slot, &m->blob->cfgs[i],
+					      m->run);
+
+		r->blob->reports[i] = report(d, slot, err, false);
+	}
+	net_send(s, c, 1, r);
+}
+
+static void tell_slots(struct sim *s, struct donor *d, struct conn *c)
+{
+	struct msg *r = reports(s, MSG_SLOTS, s->p.nslots);
+	size_t n = 0;
+
+	for (unsigned i = 0; i < s->p.nslots; i++)
+		if (d->slot[i].st.prom)
+			r->blob->reports[n++] = report(d, i, LR_E_OK, false);
+	r->blob->n = n;
+	r->val = d->lent;
+	d->slots_told = true;
+	net_send(s, c, 1, r);
+}
+
+/* SYNCED and FULL, as lists. */
+void donor_tell(struct sim *s, struct donor *d)
+{
+	struct msg *m[2];
+
+	if (!net_alive(&d->control, 0) || !d->slots_told)
+		return;
+	for (unsigned k = 0; k < 2; k++) {
+		m[k] = net_msg(s, k ? MSG_SYNC_FULL : MSG_SYNCED);
+		m[k]->blob = blob_new(s->p.nslots, sizeof(struct lr_slot_ce));
+		m[k]->blob->n = 0;
+	}
+	for (unsigned i = 0; i < s->p.nslots; i++) {
+		struct dslot *ds = &d->slot[i];
+		struct blob *b = m[!ds->tell_synced]->blob;
+
+		if (!ds->tell_synced && !ds->tell_full)
+			continue;
+		b->ces[b->n++] = (struct lr_slot_ce){ i, ds->tell_ce };
+		ds->tell_synced = ds->tell_full = false;
+	}
+	net_send(s, d->control.c, 1, m[0]);
+	net_send(s, d->control.c, 1, m[1]);
+}
+
+/* --- the view ------------------------------------------------------------------- */
+
+static void view_changed(struct sim *s, struct donor *d)
+{
+	for (unsigned i = 0; i < s->p.nslots; i++) {
+		if (!lr_slot_left(&d->slot[i].st, d->inc,
+				  &d->ag.rx.view.cfg[i]))
+			continue;
+		SAY(s, "dev %u is out of slot %u", d->dev, i);
+		donor_kill_slow(s, d, i);
+		donor_drop_slot(s, d, i);
+		pull_slot(s, d, i);
+	}
+	agent_view(s, &d->ag);
+	if (d->hold_ms) {
+		d->hold_ms = 0;
+		net_poke(s, d->node);
+	}
+}
+
+static void want_view(struct sim *s, struct donor *d)
+{
+	if (net_alive(&d->control, 0))
+		net_send(s, d->control.c, 1, net_msg(s, MSG_VIEW_GET));
+}
+
+static void take_view(struct sim *s, struct donor *d, struct msg *m)
+{
+	bool whole;
+
+	if (agent_take_view(s, &d->ag, m, &whole))
+		view_changed(s, d);
+	else if (whole)
+		want_view(s, d);
+}
+
+/* --- links ------------------------------------------------------------------------ */
+
+static void hello(struct sim *s, struct donor *d)
+{
+	struct msg *m = net_msg(s, MSG_HELLO);
+
+	m->inc = d->inc;
+	d->slots_told = false;
+	net_send(s, d->control.c, 1, m);
+	want_view(s, d);
+}
+
+void donor_attach(struct sim *s, void *arg, uint64_t life)
+{
+	struct donor *d = arg;
+	struct conn *c, *b;
+
+	if (d->life != life || !s->node[d->node].up)
+		return;
+	d->dialling = false;
+	if (s->node[d->node].paused_ms) {
+		d->dialling = true;
+		sim_at(s, s->node[d->node].paused_ms + 1, donor_attach, d,
+		       life);
+		return;
+	}
+	if (!net_alive(&d->control, 0)) {
+		c = net_connect(s, d->node, SIM_COORD, CONN_CONTROL);
+		d->control = (struct link){ c, c ? c->gen : 0 };
+		if (c) {
+			c->inc = d->inc;
+			hello(s, d);
+		}
+	}
+	if (!net_alive(&d->beat, 0)) {
+		b = net_connect(s, d->node, SIM_COORD, CONN_BEAT);
+		d->beat = (struct link){ b, b ? b->gen : 0 };
+	}
+	if (!d->control.c || !d->beat.c) {
+		d->dialling = true;
+		sim_at(s, s->now + 100 + sim_draw(s, 200), donor_attach, d,
+		       life);
+	}
+}
+
+/* An admin restarts what was forgotten though it runs. */
+static void refused_cb(struct sim *s, void *arg, uint64_t life)
+{
+	struct donor *d = arg;
+
+	if (d->life == life && s->node[d->node].up &&
+	    d->forgotten == d->inc) {
+		donor_kill(s, d, false);
+		donor_start(s, d);
+	}
+}
+
+static void take_closed(struct sim *s, struct donor *d, struct conn *c)
+{
+	if (c->kind == CONN_DATA) {
+		uint64_t member = c->inc;
+
+		if (c->node[0] != d->node)
+			return;
+		agent_lost(s, &d->ag, c);
+		pull_lost(s, d, member);
+		return;
+	}
+	if (d->forgotten == d->inc)
+		sim_at(s, s->now + 500, refused_cb, d, d->life);
+	if (!d->dialling) {
+		d->dialling = true;
+		sim_at(s, s->now + 20 + sim_draw(s, 60), donor_attach, d,
+		       d->life);
+	}
+}
+
+static void take_probe(struct sim *s, struct donor *d, struct conn *c,
+		       struct msg *m)
+{
+	struct donor *t = donor_of(s, m->inc);
+	struct msg *r;
+
+	if (!t || !net_reaches(s, d->node, t->node))
+		return;
+	r = net_msg(s, MSG_PROBED);
+	r->inc = m->inc;
+	net_send(s, c, 1, r);
+}
+
+void donor_recv(struct sim *s, struct donor *d, struct conn *c, struct msg *m)
+{
+	if (!s->node[d->node].up)
+		return;
+	switch (m->type) {
+	case MSG_EOF:
+		take_closed(s, d, c);
+		break;
+	case MSG_SEAL:
+		take_seal(s, d, c, m);
+		break;
+	case MSG_INSTALL:
+		take_install(s, d, c, m);
+		break;
+	case MSG_SLOTS_GET:
+		tell_slots(s, d, c);
+		break;
+	case MSG_VIEW:
+	case MSG_DELTA:
+		take_view(s, d, m);
+		break;
+	case MSG_PROBE:
+		take_probe(s, d, c, m);
+		break;
+	case MSG_LEAVE_R:
+		if (d->leaving && m->err == LR_E_OK) {
+			SAY(s, "dev %u may leave", d->dev);
+			donor_kill(s, d, false);
+		}
+		break;
+	case MSG_GET_R:
+	case MSG_PUT_R:
+		if (m->flags & LR_GET_SYNC)
+			pull_recv(s, d, m);
+		else
+			agent_reply(s, &d->ag, m);
+		break;
+	case MSG_SCAN_R:
+		pull_recv(s, d, m);
+		break;
+	default:
+		serve_recv(s, d, c, m);
+		break;
+	}
+}
+
+/* --- the tick ---------------------------------------------------------------------- */
+
+static void beat(struct sim *s, struct donor *d)
+{
+	struct msg *m;
+	struct lr_beat *b;
+
+	d->tick++;
+	if (!net_alive(&d->beat, 0))
+		return;
+	m = net_msg(s, MSG_BEAT);
+	b = &m->beat;
+	m->inc = d->inc;
+	b->tick = d->tick;
+	b->lent = d->lent;
+	b->used = d->entries;
+	for (unsigned i = 0; i < s->p.nslots; i++) {
+		const struct lr_slot *st = &d->slot[i].st;
+
+		if (st->prom > b->max_prom)
+			b->max_prom = st->prom;
+		b->sealed += st->inst.ce && st->prom > st->inst.ce;
+		b->syncing += st->status == LR_SLOT_SYNCING;
+	}
+	net_send(s, d->beat.c, 1, m);
+}
+
+static bool holds_alone(const struct sim *s, const struct donor *d,
+			unsigned slot)
+{
+	const struct lr_cfg *cfg = &d->slot[slot].st.inst;
+	const struct lr_cfg *viewed = &d->ag.rx.view.cfg[slot];
+
+	(void)s;
+	if (d->slot[slot].st.status != LR_SLOT_SYNCED)
+		return false;
+	if (viewed->ce == cfg->ce)
+		cfg = viewed;
+	for (unsigned i = 0; i < cfg->n; i++)
+		if (cfg->mem[i] != d->inc && lr_cfg_synced(cfg, cfg->mem[i]))
+			return false;
+	return d->slot[slot].n > 0;
+}
+
+static void leave_tick(struct sim *s, struct donor *d)
+{
+	bool sole = false;
+
+	if (net_alive(&d->control, 0) && s->now >= d->leave_ask_ms) {
+		d->leave_ask_ms = s->now + LEAVE_ASK_MS;
+		net_send(s, d->control.c, 1, net_msg(s, MSG_LEAVE));
+	}
+	if (s->now < d->leave_ms + LEAVE_WAIT_MS)
+		return;
+	for (unsigned i = 0; i < s->p.nslots; i++)
+		sole |= holds_alone(s, d, i);
+	if (!sole) {
+		SAY(s, "dev %u leaves, nothing is there alone", d->dev);
+		donor_kill(s, d, false);
+	}
+}
+
+static void look_for_lateness(struct sim *s, struct donor *d)
+{
+	uint64_t late = s->now - d->last_tick_ms;
+
+	d->last_tick_ms = s->now;
+	if (late > LATE_MS + TICK_MS && net_alive(&d->control, 0)) {
+		d->hold_ms = s->now + HOLD_MS;
+		want_view(s, d);
+	} else if (d->hold_ms && s->now >= d->hold_ms) {
+		d->hold_ms = 0;
+		net_poke(s, d->node);
+	}
+}
+
+static void tick_cb(struct sim *s, void *arg, uint64_t life)
+{
+	struct donor *d = arg;
+
+	if (d->life != life || !s->node[d->node].up)
+		return;
+	if (s->node[d->node].paused_ms) {
+		sim_at(s, s->node[d->node].paused_ms + sim_draw(s, 4), tick_cb,
+		       d, life);
+		return;
+	}
+	look_for_lateness(s, d);
+	beat(s, d);
+	pull_tick(s, d);
+	donor_tell(s, d);
+	sweep_tick(s, d);
+	if (d->leaving)
+		leave_tick(s, d);
+	if (d->life == life)
+		sim_at(s, s->now + TICK_MS, tick_cb, d, life);
+}
+
+/* --- life ----------------------------------------------------------------------- */
+
+void donor_start(struct sim *s, struct donor *d)
+{
+	if (s->node[d->node].up || d->gone_for_good)
+		return;
+	d->life++;
+	d->inc = (++s->seq + 1) * 1000 + d->dev + 1;
+	s->node[d->node].up = true;
+	s->node[d->node].host_dead = false;
+	s->node[d->node].paused_ms = 0;
+	agent_init(s, &d->ag, d->node);
+	d->control = d->beat = (struct link){ 0 };
+	d->slots_told = d->leaving = false;
+	d->hold_ms = 0;
+	d->last_tick_ms = s->now;
+	d->entries = d->n_repair = 0;
+	d->sweeps_out = 0;
+	d->dialling = true;
+	d->slot = calloc(s->p.nslots, sizeof *d->slot);
+	if (!d->slot)
+		abort();
+	SAY(s, "dev %u starts as %llu", d->dev, (unsigned long long)d->inc);
+	sim_at(s, s->now + sim_draw(s, 50), donor_attach, d, d->life);
+	sim_at(s, s->now + sim_draw(s, TICK_MS), tick_cb, d, d->life);
+}
+
+void donor_kill(struct sim *s, struct donor *d, bool silent)
+{
+	if (!s->node[d->node].up)
+		return;
+	SAY(s, "dev %u dies%s", d->dev, silent ? " without a word" : "");
+	s->deaths++;
+	d->life++;
+	net_node_dies(s, d->node, silent);
+	agent_stop(s, &d->ag);
+	pull_stop(s, d);
+	while (d->slow) {
+		struct slow_put *p = d->slow;
+
+		d->slow = p->next;
+		free(p);
+	}
+	for (unsigned i = 0; i < s->p.nslots; i++) {
+		free(d->slot[i].e);
+		free(d->slot[i].listed);
+	}
+	free(d->slot);
+	d->slot = NULL;
+	oracle_deaths(s);
+}

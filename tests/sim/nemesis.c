@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes wrong, and when. Each run has some of the faults, not all: what one
+ * of them hides, another run shows. */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+
+enum fault {
+	F_COORD_CRASH, /* bit 0: also while it writes (coord.c) */
+	F_COORD_PAUSE,
+	F_KILL,
+	F_PAUSE_DONOR,
+	F_PAUSE_CLIENT,
+	F_PAUSE_LONG, /* 50 to 70 s */
+	F_CUT,
+	F_CUT_ONE_WAY,
+	F_CUT_COORD, /* a donor from the coordinator, clients still reach it */
+	F_BREAK,
+	F_ACCUSE,
+	F_JOIN,
+	F_LEAVE,
+	F_DRAIN,
+	F_LEND,
+	F_CORRUPT,
+	F_SLOW,
+	F_CLIENT_DIES,
+	F_LAG, /* a client's view comes late */
+	F_ROLL, /* the members of a slot go, one after the other */
+	F_KILL_FOR_GOOD,
+	FAULTS
+};
+
+static struct donor *any_donor(struct sim *s)
+{
+	return &s->donor[sim_draw(s, s->n_devs)];
+}
+
+static struct client *any_client(struct sim *s)
+{
+	return &s->client[sim_draw(s, s->p.clients)];
+}
+
+static uint64_t span(struct sim *s, unsigned from, unsigned to)
+{
+	return from + sim_draw(s, to - from + 1);
+}
+
+/* Mostly short, now and then long. */
+static uint64_t some_time(struct sim *s)
+{
+	switch (sim_draw(s, 4)) {
+	case 0:
+		return span(s, 50, 400);
+	case 1:
+		return span(s, 300, 1500);
+	case 2:
+		return span(s, 1000, 5000);
+	default:
+		return span(s, 2000, 15000);
+	}
+}
+
+/* --- the coordinator -------------------------------------------------------------- */
+
+static void coord_back_cb(struct sim *s, void *arg, uint64_t x)
+{
+	(void)arg;
+	(void)x;
+	if (!s->coord)
+		coord_start(s);
+}
+
+static void crash(struct sim *s)
+{
+	if (!s->coord)
+		return;
+	coord_kill(s, sim_chance(s, 500));
+	sim_at(s, s->now + span(s, 10, sim_chance(s, 200) ? 12000 : 2000),
+	       coord_back_cb, NULL, 0);
+}
+
+void nemesis_coord_crash(struct sim *s, void *arg, uint64_t gen)
+{
+	(void)arg;
+	if (gen == s->coord_gen && !s->healing)
+		crash(s);
+}
+
+/* --- donors ------------------------------------------------------------------------- */
+
+static void donor_back_cb(struct sim *s, void *arg, uint64_t x)
+{
+	(void)x;
+	donor_start(s, arg);
+}
+
+static bool kill_donor(struct sim *s, struct donor *d, bool for_good)
+{
+	if (!s->node[d->node].up || (s->p.careful && oracle_would_lose(s, d)))
+		return false;
+	donor_kill(s, d, sim_chance(s, 300));
+	if (for_good)
+		d->gone_for_good = true;
+	else
+		sim_at(s, s->now + span(s, 20, 8000), donor_back_cb, d, 0);
+	return true;
+}
+
+/* Never so many that the rest cannot hold a class's copies. */
+static void kill_for_good(struct sim *s)
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < s->n_devs; i++)
+		left += !s->donor[i].gone_for_good;
+	if (left > LR_CLASSES)
+		kill_donor(s, any_donor(s), true);
+}
+
+static void uncut_cb(struct sim *s, void *arg, uint64_t x)
+{
+	(void)arg;
+	net_cut(s, (unsigned)(x >> 16), x & 0xffff, false);
+}
+
+static void cut(struct sim *s, unsigned from, unsigned to, uint64_t ms)
+{
+	SAY(s, "cut %u -> %u for %llu ms", from, to, (unsigned long long)ms);
+	net_cut(s, from, to, true);
+	sim_at(s, s->now + ms, uncut_cb, NULL, (uint64_t)from << 16 | to);
+}
+
+static unsigned any_node(struct sim *s)
+{
+	unsigned at = sim_draw(s, s->n_devs + s->p.clients + 1);
+
+	if (at < s->n_devs)
+		return s->donor[at].node;
+	return at == s->n_devs ? SIM_COORD :
+				 SIM_CLIENT0 + at - s->n_devs - 1;
+}
+
+static void cut_pair(struct sim *s, bool both)
+{
+	unsigned a = any_node(s), b = any_node(s);
+	uint64_t ms = some_time(s);
+
+	if (a == b)
+		return;
+	cut(s, a, b, ms);
+	if (both)
+		cut(s, b, a, ms);
+}
+
+static void cut_coord(struct sim *s, struct donor *d, uint64_t ms)
+{
+	unsigned way = sim_draw(s, 4);
+
+	if (way != 1)
+		cut(s, d->node, SIM_COORD, ms);
+	if (way != 2)
+		cut(s, SIM_COORD, d->node, ms);
+}
+
+static void break_some(struct sim *s)
+{
+	struct conn *c;
+
+	if (!s->n_conn)
+		return;
+	c = &s->conn[sim_draw(s, (uint32_t)s->n_conn)];
+	if (c->used)
+		net_break(s, c, sim_draw(s, 2));
+}
+
+static void join(struct sim *s)
+{
+	struct donor *d;
+
+	if (s->n_devs >= s->p.devs + 4 || s->n_devs == SIM_DEVS)
+		return;
+	d = &s->donor[s->n_devs];
+	d->node = SIM_DONOR0 + s->n_devs;
+	d->dev = s->n_devs++;
+	d->lent = (1 + sim_draw(s, 4)) << 20;
+	d->cap = s->donor[0].cap;
+	donor_start(s, d);
+}
+
+static void leave(struct sim *s)
+{
+	struct donor *d = any_donor(s);
+
+	if (!s->node[d->node].up || d->leaving)
+		return;
+	SAY(s, "dev %u wants to leave", d->dev);
+	d->leaving = true;
+	d->leave_ms = s->now;
+	sim_at(s, s->now + span(s, 1000, 30000), donor_back_cb, d, 0);
+}
+
+static void undrain_cb(struct sim *s, void *arg, uint64_t x)
+{
+	struct donor *d = arg;
+	struct lr_dev dev = { { 0 } };
+	uint32_t n = d->dev + 1;
+
+	(void)x;
+	dev.b[0] = (uint8_t)n;
+	dev.b[31] = 1;
+	d->draining = false;
+	if (s->coord) {
+		lr_coord_drain(s->coord, &dev, true, s->now);
+		coord_acts(s);
+	}
+}
+
+static void drain(struct sim *s)
+{
+	struct donor *d = any_donor(s);
+	struct lr_dev dev = { { 0 } };
+	uint32_t n = d->dev + 1;
+
+	dev.b[0] = (uint8_t)n;
+	dev.b[31] = 1;
+	if (!s->coord ||
+	    lr_coord_drain(s->coord, &dev, false, s->now) != LR_E_OK)
+		return;
+	SAY(s, "dev %u is drained", d->dev);
+	d->draining = true;
+	coord_acts(s);
+	sim_at(s, s->now + span(s, 1000, 20000), undrain_cb, d, 0);
+}
+
+static void forget(struct sim *s, struct donor *d)
+{
+	struct lr_dev dev = { { 0 } };
+
+	dev.b[0] = (uint8_t)(d->dev + 1);
+	dev.b[31] = 1;
+	if (!s->coord || s->node[d->node].up ||
+	    lr_coord_forget(s->coord, &dev, s->now) != LR_E_OK)
+		return;
+	d->forgotten = d->inc;
+	coord_acts(s);
+}
+
+static void rot(struct sim *s)
+{
+	struct donor *d = any_donor(s);
+	unsigned slot = sim_draw(s, s->p.nslots);
+	struct dslot *ds;
+	struct entry *e;
+
+	if (!s->node[d->node].up || !d->slot[slot].n)
+		return;
+	ds = &d->slot[slot];
+	e = &ds->e[sim_draw(s, ds->n)];
+	if (e->state != LR_FOUND_VALUE || s->key[e->key].kind == KEY_REGISTER)
+		return;
+	SAY(s, "dev %u: key %u rots", d->dev, e->key);
+	e->rotten = true;
+	s->n_corrupted += !s->key[e->key].corrupted;
+	s->key[e->key].corrupted = true;
+	oracle_deaths(s);
+}
+
+static void fast_cb(struct sim *s, void *arg, uint64_t x)
+{
+	struct donor *d = arg;
+
+	(void)s;
+	(void)x;
+	d->slow_permille = 0;
+}
+
+static void slow(struct sim *s)
+{
+	struct donor *d = any_donor(s);
+
+	d->slow_permille = 100 + sim_draw(s, 900);
+	d->slow_ms = sim_chance(s, 500) ? 300 : 8000;
+	sim_at(s, s->now + some_time(s), fast_cb, d, 0);
+}
+
+static void accuse(struct sim *s)
+{
+	struct donor *d = any_donor(s);
+
+	if (!s->coord || !s->node[d->node].up)
+		return;
+	if (sim_chance(s, 500)) {
+		/* Its heartbeats are late. */
+		cut(s, d->node, SIM_COORD, span(s, 300, 1200));
+		return;
+	}
+	lr_coord_accused(s->coord, d->inc, s->now);
+	coord_acts(s);
+}
+
+static void unlag_cb(struct sim *s, void *arg, uint64_t x)
+{
+	(void)arg;
+	s->node[x].slow_ms = 0;
+}
+
+static void lag(struct sim *s)
+{
+	unsigned node = any_client(s)->node;
+
+	s->node[node].slow_ms = span(s, 500, 20000);
+	sim_at(s, s->now + span(s, 1000, 20000), unlag_cb, NULL, node);
+}
+
+/* --- a slot whose members all go ----------------------------------------------------- */
+
+static void roll_cb(struct sim *s, void *arg, uint64_t x)
+{
+	unsigned slot = x & 0xff, left = (unsigned)(x >> 8);
+	const struct lr_cfg *cfg = &s->committed[slot];
+	unsigned at = cfg->n ? sim_draw(s, cfg->n) : 0;
+
+	(void)arg;
+	if (s->healing || !left)
+		return;
+	for (unsigned i = 0; i < cfg->n; i++) {
+		struct donor *d = donor_of(s, cfg->mem[(at + i) % cfg->n]);
+
+		if (d && kill_donor(s, d, false))
+			break;
+	}
+	sim_at(s, s->now + span(s, 700, 4000), roll_cb, NULL,
+	       (uint64_t)(left - 1) << 8 | slot);
+}
+
+static void roll(struct sim *s)
+{
+	unsigned slot = sim_draw(s, s->p.nslots);
+	const struct lr_cfg *cfg = &s->committed[slot];
+
+	SAY(s, "the members of slot %u go", slot);
+	if (sim_chance(s, 500))
+		net_pause(s, any_client(s)->node, s->now + span(s, 4000, 15000));
+	if (cfg->n && sim_chance(s, 500)) {
+		struct donor *d = donor_of(s, cfg->mem[sim_draw(s, cfg->n)]);
+
+		if (d)
+			cut_coord(s, d, span(s, 4000, 15000));
+	}
+	sim_at(s, s->now + span(s, 0, 1500), roll_cb, NULL,
+	       (uint64_t)(2 + sim_draw(s, 4)) << 8 | slot);
+}
+
+/* --- one after the other ---------------------------------------------------------------- */
+
+static void pause_long(struct sim *s)
+{
+	unsigned node = sim_chance(s, 700) ? any_client(s)->node :
+					     any_donor(s)->node;
+
+	net_pause(s, node, s->now + span(s, 50000, 72000));
+}
+
+static void strike(struct sim *s, enum fault f)
+{
+	switch (f) {
+	case F_COORD_CRASH:
+		crash(s);
+		break;
+	case F_COORD_PAUSE:
+		net_pause(s, SIM_COORD, s->now + some_time(s));
+		break;
+	case F_KILL:
+		kill_donor(s, any_donor(s), false);
+		break;
+	case F_PAUSE_DONOR:
+		net_pause(s, any_donor(s)->node, s->now + some_time(s));
+		break;
+	case F_PAUSE_CLIENT:
+		net_pause(s, any_client(s)->node, s->now + some_time(s));
+		break;
+	case F_PAUSE_LONG:
+		pause_long(s);
+		break;
+	case F_CUT:
+		cut_pair(s, true);
+		break;
+	case F_CUT_ONE_WAY:
+		cut_pair(s, false);
+		break;
+	case F_CUT_COORD:
+		cut_coord(s, any_donor(s), some_time(s));
+		break;
+	case F_BREAK:
+		break_some(s);
+		break;
+	case F_ACCUSE:
+		accuse(s);
+		break;
+	case F_JOIN:
+		join(s);
+		break;
+	case F_LEAVE:
+		leave(s);
+		break;
+	case F_DRAIN:
+		drain(s);
+		break;
+	case F_LEND:
+		any_donor(s)->lent = (1 + sim_draw(s, 8)) << 20;
+		break;
+	case F_CORRUPT:
+		rot(s);
+		break;
+	case F_SLOW:
+		slow(s);
+		break;
+	case F_CLIENT_DIES:
+		client_kill(s, any_client(s));
+		break;
+	case F_LAG:
+		lag(s);
+		break;
+	case F_ROLL:
+		roll(s);
+		break;
+	case F_KILL_FOR_GOOD:
+		kill_for_good(s);
+		break;
+	case FAULTS:
+		break;
+	}
+}
+
+void nemesis_next(struct sim *s, void *arg, uint64_t x)
+{
+	enum fault f;
+
+	(void)arg;
+	(void)x;
+	if (s->healing)
+		return;
+	do
+		f = (enum fault)sim_draw(s, FAULTS);
+	while (!(s->p.faults >> f & 1));
+	strike(s, f);
+	sim_at(s, s->now + 1 + sim_draw(s, 2 * s->p.fault_ms), nemesis_next,
+	       NULL, 0);
+}
+
+/* --- and all is well again ----------------------------------------------------------------- */
+
+/* Who wants to leave goes when nothing is there alone, or after a while. */
+static void let_leave(struct sim *s, struct donor *d)
+{
+	if (oracle_would_lose(s, d) && s->now < d->leave_ms + 40000)
+		return;
+	donor_kill(s, d, false);
+	donor_start(s, d);
+}
+
+/* Again and again until the pool is whole. */
+void nemesis_mend(struct sim *s)
+{
+	for (unsigned i = 0; i < s->n_devs; i++) {
+		struct donor *d = &s->donor[i];
+
+		if (d->leaving && s->node[d->node].up)
+			let_leave(s, d);
+		else if (d->gone_for_good && d->forgotten != d->inc)
+			forget(s, d);
+		else
+			donor_start(s, d);
+	}
+}
+
+static void heal_donor(struct sim *s, struct donor *d)
+{
+	if (s->p.full)
+		d->lent *= 2; /* that is how more room shows */
+	d->cap = UINT32_MAX / 2;
+	d->slow_permille = 0;
+	if (d->draining)
+		undrain_cb(s, d, 0);
+}
+
+void nemesis_heal(struct sim *s)
+{
+	for (unsigned i = 0; i < SIM_NODES; i++) {
+		for (unsigned k = 0; k < SIM_NODES; k++)
+			s->cut[i][k] = 0;
+		s->node[i].slow_ms = 0;
+		if (s->node[i].paused_ms) {
+			s->node[i].paused_ms = 0;
+			net_poke(s, i);
+		}
+	}
+	if (!s->coord)
+		coord_start(s);
+	for (unsigned i = 0; i < s->n_devs; i++)
+		heal_donor(s, &s->donor[i]);
+}
+
+/* --- what a run is like ------------------------------------------------------------------- */
+
+static void draw_net(struct sim *s, struct profile *p)
+{
+	p->delay_ms = sim_chance(s, 600) ? sim_draw(s, 2) : sim_draw(s, 20);
+	p->jitter_ms = sim_chance(s, 600) ? sim_draw(s, 4) : sim_draw(s, 60);
+	if (sim_chance(s, 500)) {
+		p->late_permille = 1 + sim_draw(s, 30);
+		p->late_ms = sim_chance(s, 500) ? 300 : 5000;
+	}
+}
+
+static void draw_works(struct sim *s, struct profile *p)
+{
+	p->op_ms = 60 + sim_draw(s, 400);
+	p->chunked = sim_chance(s, 500);
+	p->removals = sim_chance(s, 600);
+	p->pct[0] = 20;
+	p->pct[1] = p->chunked ? 10 : 0;
+	p->pct[2] = 30;
+	p->pct[3] = p->removals ? 12 : 0;
+	p->registers = sim_draw(s, 4);
+	p->pct[4] = p->registers ? 20 : 0;
+	p->pct[5] = p->registers ? 15 : 0;
+}
+
+void nemesis_draw_profile(struct sim *s)
+{
+	struct profile *p = &s->p;
+	bool big = sim_chance(s, 10), lengthy = sim_chance(s, 120);
+
+	*p = (struct profile){ 0 };
+	p->nslots = LR_CLASSES * (1 + sim_draw(s, sim_chance(s, 800) ? 2 : 16));
+	p->devs = 3 + sim_draw(s, big ? 60 : 6);
+	if (big && sim_chance(s, 100))
+		p->devs = 200;
+	p->clients = 2 + sim_draw(s, 4);
+	p->active_ms = lengthy ? 90000 + sim_draw(s, 60000) :
+				 5000 + sim_draw(s, 15000);
+	draw_net(s, p);
+	draw_works(s, p);
+	if (lengthy)
+		p->op_ms *= 3;
+	p->fault_ms = 200 + sim_draw(s, lengthy ? 8000 : 2500);
+	p->faults = (uint32_t)sim_random(s) & (uint32_t)sim_random(s) &
+		    ((1u << FAULTS) - 1);
+	p->faults |= 1u << sim_draw(s, FAULTS);
+	if (!lengthy)
+		p->faults &= ~(1u << F_PAUSE_LONG);
+	if (!p->faults)
+		p->faults = 1u << F_KILL;
+	p->careful = sim_chance(s, 750);
+	p->full = sim_chance(s, 100);
+}
