@@ -12,6 +12,7 @@ tests_lab_disco_probe_LDADD = discovery/liblrdisco.la \
 	lib/core/liblrcore.la $(UV_LIBS)
 EXTRA_DIST += tests/lab/run tests/lab/lab.py tests/lab/netns.py \
 	tests/lab/pool.py tests/lab/tsan.supp \
-	tests/lab/test_coordinator.py tests/lab/test_deaths.py \
+	tests/lab/test_coordinator.py tests/lab/test_corrupt.py \
+	tests/lab/test_deaths.py \
 	tests/lab/test_discovery.py tests/lab/test_files.py \
 	tests/lab/test_pool.py
