@@ -168,21 +168,44 @@ int cli_admit(struct cli *c, int argc, char **argv)
 	return said(&a, code);
 }
 
-int cli_refuse(struct cli *c, int argc, char **argv)
+/* REFUSE, FORGET and REVOKE have the same fields. */
+static int ask_about(struct cli *c, unsigned type, const char *ref,
+		     const char *what)
 {
-	struct lr_msg_refuse m = {.uid = (uint32_t)geteuid(),
-				  .ref = lr_str(argv[0])};
+	struct lr_msg_forget m = {.uid = (uint32_t)geteuid(),
+				  .ref = lr_str(ref)};
+	uint8_t meta[LR_META_MAX];
+	struct lr_writer w = lr_writer(meta, sizeof meta);
 	struct lr_answer a;
-	int code = check_machine(argv[0], "a code or a device (`lanram "
-					  "pending` shows them)");
+	int code = check_machine(ref, what);
 
-	(void)argc;
 	if (!code)
 		code = cli_open_pool(c, daemons);
 	if (code)
 		return code;
-	code = CLI_ASK(c, REFUSE, refuse, &m, DONE, &a);
+	lr_enc_forget(&w, &m);
+	code = cli_ask(c, type, &w, LR_M_DONE, &a);
 	return said(&a, code);
+}
+
+int cli_refuse(struct cli *c, int argc, char **argv)
+{
+	(void)argc;
+	return ask_about(c, LR_M_REFUSE, argv[0],
+			 "a code or a device (`lanram pending` shows them)");
+}
+
+int cli_forget(struct cli *c, int argc, char **argv)
+{
+	(void)argc;
+	return ask_about(c, LR_M_FORGET, argv[0],
+			 "a donor (`lanram donors` shows them)");
+}
+
+int cli_revoke(struct cli *c, int argc, char **argv)
+{
+	(void)argc;
+	return ask_about(c, LR_M_REVOKE, argv[0], "a device's name or ID");
 }
 
 int cli_drain(struct cli *c, int argc, char **argv)
@@ -200,22 +223,5 @@ int cli_drain(struct cli *c, int argc, char **argv)
 	if (code)
 		return code;
 	code = CLI_ASK(c, DRAIN, drain, &m, DONE, &a);
-	return said(&a, code);
-}
-
-int cli_forget(struct cli *c, int argc, char **argv)
-{
-	struct lr_msg_forget m = {.uid = (uint32_t)geteuid(),
-				  .ref = lr_str(argv[0])};
-	struct lr_answer a;
-	int code = check_machine(argv[0], "a donor (`lanram donors` shows "
-					  "them)");
-
-	(void)argc;
-	if (!code)
-		code = cli_open_pool(c, daemons);
-	if (code)
-		return code;
-	code = CLI_ASK(c, FORGET, forget, &m, DONE, &a);
 	return said(&a, code);
 }

@@ -35,6 +35,9 @@ struct cli {
 	const char *config, *name, *copies, *ttl, *output, *role, *if_tag;
 	bool if_absent;
 	bool json, is_public, is_long, all, undo, quiet, help;
+	const char *kind, *count, *delay, *seed, *donors, *at; /* top, events */
+	bool follow, once, readonly, no_mouse, simulate;
+	const char *const *commands; /* all names, NULL ends them */
 };
 
 int cli_store(struct cli *c, int argc, char **argv);
@@ -51,8 +54,12 @@ int cli_refuse(struct cli *c, int argc, char **argv);
 int cli_lend(struct cli *c, int argc, char **argv);
 int cli_drain(struct cli *c, int argc, char **argv);
 int cli_forget(struct cli *c, int argc, char **argv);
+int cli_revoke(struct cli *c, int argc, char **argv);
 int cli_register(struct cli *c, int argc, char **argv);
 int cli_name(struct cli *c, int argc, char **argv);
+int cli_rebuild(struct cli *c, int argc, char **argv);
+int cli_events(struct cli *c, int argc, char **argv);
+int cli_top(struct cli *c, int argc, char **argv);
 
 /* --- pool.c: which daemon, and asking it ---------------------------------- */
 

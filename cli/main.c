@@ -11,7 +11,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 
-#define MAX_OPTS 12
+#define MAX_OPTS 14
 
 /* clang-format off */
 #define AT(field) offsetof(struct cli, field)
@@ -49,6 +49,24 @@ static const struct cli_opt drain_opts[] = {
 	COMMON
 };
 
+static const struct cli_opt events_opts[] = {
+	{ "follow", 'f', NULL, "go on, until interrupted", AT(follow) },
+	{ "kind", 0, "KIND", "only these: joined, left, down, lost, ...", AT(kind) },
+	JSON, COMMON
+};
+static const struct cli_opt top_opts[] = {
+	{ "once", 0, NULL, "print the first screen (so it is without a terminal)", AT(once) },
+	{ "count", 'n', "N", "so many times, then end", AT(count) },
+	{ "delay", 'd', "SECONDS", "between them; default: 2", AT(delay) },
+	{ "readonly", 0, NULL, "without the keys that change something", AT(readonly) },
+	{ "no-mouse", 0, NULL, "leave the mouse to the terminal", AT(no_mouse) },
+	{ "simulate", 0, NULL, "show a pool that is not there", AT(simulate) },
+	{ "seed", 0, "N", "of the simulated pool; default: 1", AT(seed) },
+	{ "donors", 0, "N", "of the simulated pool; default: 5", AT(donors) },
+	{ "at", 0, "SECONDS", "into its story, standing still: f lets it go on", AT(at) },
+	JSON, COMMON
+};
+
 static const struct cli_opt name_opts[] = {
 	{ "if", 0, "TAG", "only if that is the current tag", AT(if_tag) },
 	{ "if-absent", 0, NULL, "only if it is not there", AT(if_absent) },
@@ -71,7 +89,11 @@ static const struct cli_cmd commands[] = {
 	{ "refuse", "CODE|DEVICE", "do not let it in", 1, 1, plain_opts, cli_refuse },
 	{ "lend", "[SIZE|SHARE|auto|off]", "how much RAM this machine lends; change it", 0, 1, json_opts, cli_lend },
 	{ "drain", "DONOR", "move everything off a donor", 1, 1, drain_opts, cli_drain },
+	{ "revoke", "DEVICE", "an admitted device is out, at once and for good", 1, 1, plain_opts, cli_revoke },
 	{ "forget", "DONOR", "a donor's RAM is gone for good", 1, 1, plain_opts, cli_forget },
+	{ "rebuild", "pause|resume", "copy nothing for now, or go on", 1, 1, plain_opts, cli_rebuild },
+	{ "events", "", "what happened to the pool", 0, 0, events_opts, cli_events },
+	{ "top", "", "the pool at a glance, live", 0, 0, top_opts, cli_top },
 };
 /* clang-format on */
 #define N_COMMANDS (sizeof commands / sizeof *commands)
@@ -242,6 +264,15 @@ static bool count_is_right(const struct cli_cmd *m, int n)
 	return n >= m->min_args && (m->max_args < 0 || n <= m->max_args);
 }
 
+static const char *const *command_names(void)
+{
+	static const char *names[N_COMMANDS + 1];
+
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		names[i] = commands[i].name;
+	return names;
+}
+
 /* argv[0] is the command's name, what follows its own. */
 static int run_command(struct cli *c, int argc, char **argv)
 {
@@ -264,6 +295,7 @@ static int run_command(struct cli *c, int argc, char **argv)
 			       c->cmd->args, c->cmd->name);
 	if (!lr_config_read(&c->cfg, c->config, why, sizeof why))
 		return out_say(2, "lanram: %s", why);
+	c->commands = command_names();
 	code = c->cmd->run(c, n, argv + optind);
 	lanram_close(c->pool);
 	return code;

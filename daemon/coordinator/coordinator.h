@@ -18,7 +18,7 @@
 #include "daemon/base.h"
 #include "wire/viewcodec.h"
 
-struct lr_device_row { /* an admitted device */
+struct lr_device_row { /* an admitted device; roles 0: a revoked one */
 	struct lr_dev dev;
 	uint8_t roles;
 	char name[LR_NAME_MAX];
@@ -43,6 +43,7 @@ struct lr_peer { /* a link to us */
 	struct lr_coord_donor *donor; /* control links: what HELLO said */
 	bool hello_done;	      /* the rules know it */
 	bool may_leave;
+	bool revoked; /* closing; the rules forget it then */
 	bool resting;	   /* BEAT links: was told that copying is paused */
 	bool watches, watch_whole; /* pushed to; as a whole first */
 	uint64_t watch_seq; /* events up to it were pushed */
@@ -109,6 +110,8 @@ void lr_peers_accept_cb(struct lr_link *link, void *arg);
 void lr_peers_publish(struct lr_coordinator *k, const struct lr_coord_act *a);
 void lr_peers_push_devices(struct lr_coordinator *k);
 struct lr_peer *lr_peers_donor(struct lr_coordinator *k, uint64_t inc);
+/* Closes the links of a revoked device; false: it has none. */
+bool lr_peers_revoke(struct lr_coordinator *k, const struct lr_dev *dev);
 void lr_peers_close_all(struct lr_coordinator *k);
 
 /* donors.c */
@@ -128,6 +131,12 @@ const struct lr_device_row *lr_devices_get(const struct lr_coordinator *k,
 /* Adds the roles; the list is saved and pushed. */
 bool lr_devices_admit(struct lr_coordinator *k, const struct lr_dev *dev,
 		      uint8_t roles, const char *name);
+/* An admitted device by unique name or ID prefix; false: `why` says it. */
+bool lr_devices_find(const struct lr_coordinator *k, const char *ref,
+		     struct lr_dev *ret, char *why, size_t cap);
+/* Out for good: its links close, its copies are given up, its key may not
+ * enrol again. */
+void lr_devices_revoke(struct lr_coordinator *k, const struct lr_dev *dev);
 enum lr_enrol_state lr_devices_enrol(struct lr_coordinator *k,
 				     const struct lr_dev *dev, uint8_t roles,
 				     const char *name, const char *address);

@@ -56,6 +56,46 @@ bool lr_devices_admit(struct lr_coordinator *k, const struct lr_dev *dev,
 	return true;
 }
 
+bool lr_devices_find(const struct lr_coordinator *k, const char *ref,
+		     struct lr_dev *ret, char *why, size_t cap)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < k->n_devices; i++) {
+		const struct lr_device_row *d = &k->devices[i];
+
+		if (!d->roles || (strcmp(d->name, ref) &&
+				  !lr_dev_matches(ref, &d->dev)))
+			continue;
+		*ret = d->dev;
+		n++;
+	}
+	if (n != 1)
+		snprintf(why, cap,
+			 n ? "\"%s\" means more than one device: use its ID" :
+			     "no admitted device \"%s\"",
+			 ref);
+	return n == 1;
+}
+
+void lr_devices_revoke(struct lr_coordinator *k, const struct lr_dev *dev)
+{
+	struct lr_device_row *d =
+		(struct lr_device_row *)lr_devices_get(k, dev);
+	char safe[LR_NAME_MAX * 4];
+
+	if (!d)
+		return;
+	lr_info("%s was revoked",
+		lr_log_escape(d->name, strlen(d->name), safe, sizeof safe));
+	d->roles = 0;
+	k->devices_version++;
+	lr_state_devices(k);
+	lr_peers_push_devices(k);
+	if (!lr_peers_revoke(k, dev))
+		(void)lr_coord_forget(k->rules, dev, lr_now_ms());
+}
+
 /* --- pending -------------------------------------------------------------- */
 
 static struct lr_pending_row *pending_of(struct lr_coordinator *k,
@@ -92,6 +132,8 @@ enum lr_enrol_state lr_devices_enrol(struct lr_coordinator *k,
 	struct lr_pending_row *row;
 
 	roles &= LR_ROLE_DONOR | LR_ROLE_REQUESTER; /* admin: only by `admit` */
+	if (d && !d->roles)
+		return LR_ENROL_REFUSED; /* revoked */
 	if (d && (d->roles & roles) == roles)
 		return LR_ENROL_ADMITTED;
 	if (!strcmp(k->b.cfg->admission, "open"))

@@ -77,7 +77,8 @@ static void judge(struct lr_peer *p, const struct lr_msg_hello *m)
 		p->admin = is_trusted_user(p);
 		return;
 	}
-	if (is_trusted_user(p) && bit)
+	d = lr_devices_get(p->k, &p->dev);
+	if (is_trusted_user(p) && bit && (!d || d->roles))
 		lr_devices_admit(p->k, &p->dev, bit, name);
 	d = lr_devices_get(p->k, &p->dev);
 	p->admitted = d && d->roles & bit;
@@ -251,6 +252,8 @@ static void peer_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 	lr_objects_forget_peer(k, p);
 	if (!k->stopped) {
 		lr_donor_closed(p);
+		if (p->revoked)
+			(void)lr_coord_forget(k->rules, &p->dev, lr_now_ms());
 		lr_coordinator_act(k);
 	}
 	free(p->donor);
@@ -310,7 +313,8 @@ static void push_devices(struct lr_peer *p)
 				lr_str(k->devices[i].name)
 			};
 
-			lr_enc_rec_device(&w, &rec);
+			if (rec.roles)
+				lr_enc_rec_device(&w, &rec);
 		}
 		bulk.len = w.len;
 		LR_SEND(p->link, DEVICES, devices, 0, &m, &bulk);
@@ -322,6 +326,20 @@ void lr_peers_push_devices(struct lr_coordinator *k)
 	for (struct lr_peer *p = k->peers; p; p = p->next)
 		if (p->pushes)
 			push_devices(p);
+}
+
+bool lr_peers_revoke(struct lr_coordinator *k, const struct lr_dev *dev)
+{
+	bool any = false;
+
+	for (struct lr_peer *p = k->peers; p; p = p->next) {
+		if (!lr_dev_eq(&p->dev, dev))
+			continue;
+		p->admitted = p->pushes = false;
+		p->revoked = any = true;
+		lr_link_close(p->link, LR_E_NOT_ADMITTED);
+	}
+	return any;
 }
 
 void lr_peers_close_all(struct lr_coordinator *k)

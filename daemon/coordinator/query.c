@@ -450,37 +450,47 @@ static void serve_pause(struct lr_peer *p, const struct lr_frame *f)
 		    "the rebuild goes on");
 }
 
+static void serve_revoke(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_msg_revoke m;
+	struct lr_dev dev;
+	char ref[128], why[256];
+
+	if (!lr_dec_revoke(f->meta, f->h.meta, &m) ||
+	    !must_be_admin(p, f, m.uid))
+		return;
+	lr_str_copy(m.ref, ref, sizeof ref);
+	if (!lr_devices_find(p->k, ref, &dev, why, sizeof why)) {
+		done(p, f, LR_E_ABSENT, why);
+		return;
+	}
+	lr_devices_revoke(p->k, &dev);
+	done(p, f, LR_E_OK, "revoked: it is out, and what it held is gone");
+}
+
 bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f)
 {
-	switch (f->h.type) {
-	case LR_M_STATUS:
-		serve_status(p, f);
+	static const struct {
+		unsigned type;
+		void (*serve)(struct lr_peer *p, const struct lr_frame *f);
+	} questions[] = {
+		{ LR_M_STATUS, serve_status },
+		{ LR_M_DONORS, serve_donors },
+		{ LR_M_PENDING, serve_pending },
+		{ LR_M_ADMIT, serve_admit },
+		{ LR_M_REFUSE, serve_refuse },
+		{ LR_M_DRAIN, serve_drain },
+		{ LR_M_FORGET, serve_forget },
+		{ LR_M_REVOKE, serve_revoke },
+		{ LR_M_WHATIF, serve_whatif },
+		{ LR_M_PAUSE, serve_pause },
+	};
+
+	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+		if (questions[i].type != f->h.type)
+			continue;
+		questions[i].serve(p, f);
 		return true;
-	case LR_M_DONORS:
-		serve_donors(p, f);
-		return true;
-	case LR_M_PENDING:
-		serve_pending(p, f);
-		return true;
-	case LR_M_ADMIT:
-		serve_admit(p, f);
-		return true;
-	case LR_M_REFUSE:
-		serve_refuse(p, f);
-		return true;
-	case LR_M_DRAIN:
-		serve_drain(p, f);
-		return true;
-	case LR_M_FORGET:
-		serve_forget(p, f);
-		return true;
-	case LR_M_WHATIF:
-		serve_whatif(p, f);
-		return true;
-	case LR_M_PAUSE:
-		serve_pause(p, f);
-		return true;
-	default:
-		return false;
 	}
+	return false;
 }

@@ -70,6 +70,8 @@ bool lr_direct_is_hopeless(const struct lr_direct *d)
 {
 	enum lr_here_state state = lr_attach_state(d->attach);
 
+	if (state == LR_HERE_PENDING || state == LR_HERE_REFUSED)
+		return true; /* with a view: revoked */
 	if (d->rx.view.rev)
 		return false;
 	if (state == LR_HERE_SEARCHING || state == LR_HERE_AWAY)

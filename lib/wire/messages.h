@@ -167,6 +167,7 @@
 #define LR_MSG_REFUSE(F)    F(u32, uid) F(str, ref)
 #define LR_MSG_DRAIN(F)     F(u32, uid) F(u8, undo) F(str, ref)
 #define LR_MSG_FORGET(F)    F(u32, uid) F(str, ref)
+#define LR_MSG_REVOKE(F)    F(u32, uid) F(str, ref)
 #define LR_MSG_DISCARD(F)   F(id, id)
 
 /* asking the local daemon */
@@ -264,6 +265,7 @@
 	M(76, DRAIN,      drain,      0,           "move everything off a donor") \
 	M(77, FORGET,     forget,     0,           "a donor's RAM is gone for good") \
 	M(78, DISCARD,    discard,    0,           "forget the lost object's row") \
+	M(79, REVOKE,     revoke,     0,           "an admitted device is out") \
 	M(80, HERE,       here,       0,           "how does the local daemon stand") \
 	M(81, HERE_R,     here_r,     0,           "its state, and the pairing code") \
 	M(82, LEND,       lend,       0,           "lend so much, or just tell") \

@@ -13,7 +13,7 @@ LANRAM = os.environ.get("LANRAM") or os.path.join(
     os.environ.get("top_builddir", "."), "cli", "lanram")
 SOURCE = os.environ.get("top_srcdir", ".")
 COMMANDS = ("store retrieve list stat remove register name status donors ping "
-            "pending admit refuse lend drain forget").split()
+            "pending admit refuse revoke lend drain forget").split()
 SHOWING = "list stat register name status donors ping pending lend".split()
 
 
@@ -118,7 +118,7 @@ def test_wrong_arguments(k):
     """Too many, too few, unknown options: exit 2, before anything is asked."""
     for args in (("retrieve",), ("retrieve", "a", "b"), ("stat",),
                  ("remove",), ("admit",), ("refuse", "a", "b"), ("drain",),
-                 ("forget",), ("status", "x"), ("donors", "x"),
+                 ("forget",), ("revoke",), ("status", "x"), ("donors", "x"),
                  ("store", "a", "b"), ("list", "a", "b"), ("lend", "1", "2"),
                  ("store", "--no-such"), ("retrieve", "x", "-o"),
                  ("store", "--json"), ("retrieve", "x", "--name", "y")):
