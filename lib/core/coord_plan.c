@@ -271,8 +271,10 @@ static bool needs_change(struct lr_coord *c, unsigned slot, bool calm,
 	}
 	if (sl->flags & SLOT_AGAIN)
 		return !LR_MUTANT("slot-left-sealed");
+	/* Lost for sure, but there was nobody to take it. */
 	if (sl->flags & SLOT_UNAVAIL)
-		return false;
+		return sl->flags & SLOT_NO_DONOR && c->planned &&
+		       can_start(c, slot);
 	if (see.broken)
 		return true;
 	return calm && c->planned && wants_step(c, slot, &see, now_ms);

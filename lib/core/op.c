@@ -174,25 +174,29 @@ void lr_op_fail_peer(struct lr_op *op, struct lr_op_peer *p, uint64_t now_ms)
 	op->retries++;
 }
 
-/* All answered and none has the value. Nobody synced (a lost slot that still
- * merges): it is too early to say, all are asked again. */
+/* All answered and none has the value, at best an open manifest. Nobody synced
+ * (a lost slot that still merges): it is too early to say, all are asked
+ * again. */
 static void settle_get(struct lr_op *op, uint64_t now_ms)
 {
-	unsigned bad = 0, tombs = 0, synced = 0;
+	unsigned bad = 0, open = 0, tombs = 0, synced = 0;
 
 	for (unsigned i = 0; i < op->cfg.n; i++) {
 		bad += op->peer[i].found == LR_FOUND_BAD;
+		open += op->peer[i].found == LR_FOUND_VALUE;
 		tombs += op->peer[i].found == LR_FOUND_TOMB;
 		synced += op->peer[i].synced;
 	}
 	if (bad) {
 		op->found = LR_FOUND_BAD;
 		lr_op_finish(op, LR_E_LOST);
-	} else if (!tombs && op->cfg.lost & LR_LOST_MARK) {
+	} else if (!tombs && !open && op->cfg.lost & LR_LOST_MARK) {
 		op->found = LR_FOUND_NONE;
 		lr_op_finish(op, LR_E_LOST);
 	} else if (synced) {
-		op->found = tombs ? LR_FOUND_TOMB : LR_FOUND_NONE;
+		op->found = open  ? LR_FOUND_VALUE :
+			    tombs ? LR_FOUND_TOMB :
+				    LR_FOUND_NONE;
 		lr_op_finish(op, LR_E_ABSENT);
 	} else {
 		for (unsigned i = 0; i < op->cfg.n; i++)
@@ -245,7 +249,8 @@ static void got(struct lr_op *op, struct lr_op_peer *p,
 			settle_tags(op);
 		return;
 	}
-	if (p->found == LR_FOUND_VALUE) {
+	/* A copy that was left behind may hold a manifest open still. */
+	if (p->found == LR_FOUND_VALUE && p->tag.ts != LR_TS_OPEN) {
 		op->found = LR_FOUND_VALUE;
 		op->tag = p->tag;
 		op->from = p->inc;
@@ -311,6 +316,11 @@ static void refused(struct lr_op *op, struct lr_op_peer *p,
 	}
 	if (op->kind == LR_OP_UPDATE) {
 		updated(op, p, r, now_ms);
+		return;
+	}
+	if (r->err == LR_E_CONFLICT && op->put_flags & LR_PUT_IF_OPEN) {
+		op->tag = r->tag;
+		lr_op_finish(op, LR_E_SUPERSEDED);
 		return;
 	}
 	if ((r->err == LR_E_FULL && op->kind == LR_OP_PUT) ||

@@ -12,7 +12,8 @@
  *       UNKNOWN.
  * GET   the nearest copy first (a second is asked when it is slow), then the
  *       others; "absent" only when ALL members of one cfg said so, at least
- *       one of them SYNCED; LOST where the cfg is marked or all copies are BAD.
+ *       one of them SYNCED, or had no more than an open manifest (found VALUE
+ *       then); LOST where the cfg is marked or all copies are BAD.
  * TAGS  the highest tag over ALL members: what a register's write needs.
  *       Found NONE where op->cfg.lost is marked: whoever reads says LOST.
  * READ  registers and names, linearizable: the nearest copy and the tags of
