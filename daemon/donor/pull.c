@@ -4,7 +4,8 @@
  *
  *   1 a slot is queued when its INSTALL leaves it SYNCING
  *   2 active: the machine says what to ask of whom; replies go back to it
- *   3 DONE: SYNCED is told to the coordinator; FULL: that is told
+ *   3 DONE: SYNCED is told to the coordinator; FULL: that is told, and the slot
+ *     tried again after 10 s
  *   4 another INSTALL, or the slot left: what is out is forgotten on arrival
  */
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #define SCAN_MS 3000
 #define FETCH_MS 5000
 #define LINK_WAIT_MS 1000
+#define FULL_AGAIN_MS 10000
 
 struct slot_pull {
 	struct lr_sync *sync; /* NULL: cancelled, waits for `out` to fall */
@@ -52,7 +54,7 @@ struct lr_pull {
 	unsigned out;
 	struct request *requests;
 	struct repair *repairs;
-	uint64_t repair_ms;
+	uint64_t repair_ms, full_ms;
 	uint8_t done[LR_SLOTS * 10], full[1024 * 10]; /* slot_ce records */
 	struct lr_writer done_w, full_w;
 };
@@ -488,8 +490,30 @@ static void repair_tick(struct lr_pull *p)
 	}
 }
 
+static bool is_active(const struct lr_pull *p, unsigned n)
+{
+	for (unsigned i = 0; i < ACTIVE; i++)
+		if (p->active[i] && p->active[i]->slot == n)
+			return true;
+	return false;
+}
+
+/* Slots that had no room: the coordinator may not have heard of it, the link
+ * broke, or it left them here and there is room by now. */
+static void try_full(struct lr_pull *p, uint64_t now_ms)
+{
+	if (now_ms < p->full_ms)
+		return;
+	p->full_ms = now_ms + FULL_AGAIN_MS;
+	for (unsigned n = 0; n < LR_SLOTS; n++)
+		if (p->s->slots[n].status == LR_SLOT_SYNCING &&
+		    !p->queued[n] && !is_active(p, n))
+			lr_pull_slot(p, n);
+}
+
 void lr_pull_tick(struct lr_pull *p, uint64_t now_ms)
 {
+	try_full(p, now_ms);
 	pump_all(p, now_ms);
 	tell(p, LR_M_SYNCED, &p->done_w);
 	tell(p, LR_M_SYNC_FULL, &p->full_w);

@@ -27,7 +27,7 @@ struct lr_sweep {
 	struct lr_shard *s;
 	struct lr_object_env env;
 	unsigned cursor, out;
-	struct lr_id there; /* the object last found to be there */
+	struct lr_id there; /* found to be there in this round */
 	bool stopped;
 };
 
@@ -107,17 +107,18 @@ static void expire(struct lr_sweep *w, const struct lr_entry *e)
 	lr_object_tombs(&w->env, &e->id, m.chunks, swept_cb, w);
 }
 
-/* OK: it is there. ABSENT: by the ALL rule. LOST with nothing found: the slot
- * is marked. Anything else is no answer. */
+/* OK, or an open manifest: it is there. ABSENT: by the ALL rule. LOST with
+ * nothing found: the slot is marked. Anything else is no answer. */
 static void parent_cb(void *arg, const struct lr_entry_result *r)
 {
 	struct orphan *o = arg;
 	struct lr_sweep *w = o->w;
-	bool gone = r->err == LR_E_ABSENT ||
+	bool open = r->err == LR_E_ABSENT && r->found == LR_FOUND_VALUE;
+	bool gone = (r->err == LR_E_ABSENT && !open) ||
 		    (r->err == LR_E_LOST && r->found == LR_FOUND_NONE);
 
 	w->out--;
-	if (r->err == LR_E_OK)
+	if (r->err == LR_E_OK || open)
 		w->there = o->object;
 	else if (gone && !w->stopped)
 		put_tomb(w, &o->chunk, LR_KIND_CHUNK, 0);
@@ -139,8 +140,9 @@ static void ask_parent(struct lr_sweep *w, const struct lr_entry *e)
 		return;
 	*o = (struct orphan){ w, e->id, object };
 	w->out++;
-	w->env.entries->ops->get(w->env.entries, &object, LR_GET_TAG_ONLY,
-				 SWEEP_DEADLINE_MS, parent_cb, o);
+	/* Not the tags alone: only a GET tells "absent" from "not told". */
+	w->env.entries->ops->get(w->env.entries, &object, 0, SWEEP_DEADLINE_MS,
+				 parent_cb, o);
 }
 
 /* --- going round -------------------------------------------------------------- */
@@ -213,6 +215,8 @@ void lr_sweep_tick(struct lr_sweep *w, uint64_t now_ms)
 		struct lr_slot_usage u = lr_store_slot(w->s->store, n);
 
 		w->cursor = (n + 1) % LR_SLOTS;
+		if (n == 0)
+			w->there = (struct lr_id){ { 0 } };
 		if (u.entries + u.tombs)
 			sweep_slot(w, n, now_ms);
 	}
