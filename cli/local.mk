@@ -4,6 +4,7 @@ cli_lanram_SOURCES = \
 	cli/admin.c \
 	cli/cli.h \
 	cli/donors.c \
+	cli/events.c \
 	cli/here.c \
 	cli/lend.c \
 	cli/list.c \
@@ -16,6 +17,7 @@ cli_lanram_SOURCES = \
 	cli/pool_donors.h \
 	cli/progress.c \
 	cli/progress.h \
+	cli/rebuild.c \
 	cli/remove.c \
 	cli/retrieve.c \
 	cli/signals.c \
@@ -24,7 +26,8 @@ cli_lanram_SOURCES = \
 	cli/store.c \
 	cli/target.c \
 	cli/target.h \
+	cli/top.c \
 	cli/values.c
-cli_lanram_LDADD = lib/client/liblrclient.la lib/net/liblrnet.la \
-	lib/wire/liblrwire.la lib/core/liblrcore.la $(JANSSON_LIBS) \
+cli_lanram_LDADD = tui/liblrtui.la lib/client/liblrclient.la lib/net/liblrnet.la \
+	lib/wire/liblrwire.la lib/core/liblrcore.la $(JANSSON_LIBS) $(NCURSES_LIBS) \
 	$(LIBCONFIG_LIBS) $(XXHASH_LIBS) $(UV_LIBS) $(OPENSSL_LIBS) -lm
