@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+# The nemesis' clients and its judge; they are run by tests/lab/test_nemesis.py.
+check_PROGRAMS += tests/lab/history tests/lab/check-history
+tests_lab_history_SOURCES = tests/lab/history.c tests/lab/history.h
+tests_lab_history_LDADD = lib/client/liblrclient.la
+tests_lab_check_history_SOURCES = tests/lab/check-history.c \
+	tests/lab/history.h tests/sim/cas.c tests/sim/cas.h \
+	tests/sim/lin.c tests/sim/lin.h
+tests_lab_check_history_LDADD = lib/client/liblrclient.la
+
+TESTS += tests/lab/test-check-history
+dist_check_SCRIPTS += tests/lab/test-check-history
