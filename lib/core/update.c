@@ -89,7 +89,7 @@ static void start_put(struct lr_update *u, struct lr_slot *s, uint64_t now_ms)
 
 	if (u->op.floor > max.ts)
 		max.ts = u->op.floor;
-	if (s->floor > max.ts)
+	if (s->floor > max.ts && !LR_MUTANT("update-ties-with-a-late-one"))
 		max.ts = s->floor;
 	tag = lr_tag_next(&max, u->q.writer, u->q.seq);
 	/* A PUT given up may still arrive: none after it may tie with it. */

@@ -69,3 +69,21 @@ tests_unit_test_coord_memory_SOURCES = tests/unit/test_coord_memory.c \
 	$(coord_kit) tests/unit/flaky.h
 tests_unit_test_coord_memory_LDADD = tests/unit/libflakycoord.la \
 	lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
+
+# Registers and names: a model with rules that can be taken away, and the
+# search that judges histories.
+register_tests = tests/unit/test_cas tests/unit/test_read \
+	tests/unit/test_register_model
+check_PROGRAMS += $(register_tests)
+TESTS += $(register_tests)
+tests_unit_test_cas_SOURCES = tests/unit/test_cas.c tests/unit/unit.h \
+	tests/sim/cas.c tests/sim/cas.h
+tests_unit_test_cas_LDADD = $(CMOCKA_LIBS)
+tests_unit_test_read_SOURCES = tests/unit/test_read.c tests/unit/unit.h
+tests_unit_test_read_LDADD = $(core_libs)
+tests_unit_test_register_model_SOURCES = tests/unit/test_register_model.c \
+	tests/unit/unit.h tests/sim/cas.c tests/sim/cas.h lib/core/err.c \
+	lib/core/op.c lib/core/op_read.c lib/core/slot.c lib/core/update.c \
+	lib/core/view.c
+tests_unit_test_register_model_CPPFLAGS = $(AM_CPPFLAGS) -DLR_MUTATIONS
+tests_unit_test_register_model_LDADD = $(CMOCKA_LIBS)
