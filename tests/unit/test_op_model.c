@@ -153,7 +153,8 @@ static void serve(struct donor *d, struct message *m)
 	}
 	if (m->kind == LR_OP_PUT &&
 	    lr_slot_put(&d->e, &m->tag, 0) == LR_PUT_STORE)
-		d->e = (struct lr_stored){LR_FOUND_VALUE, m->tag, false};
+		d->e = (struct lr_stored){.found = LR_FOUND_VALUE,
+					  .tag = m->tag};
 	r->found = d->e.found;
 	r->tag = d->e.tag;
 	r->synced = d->s.status == LR_SLOT_SYNCED;
