@@ -19,7 +19,9 @@ static bool is_shown(const struct tui_ui *u, const struct tui_binding *b)
 	if (!b->footer[0] || !(b->where & TUI_IN(u->m->view)) ||
 	    (b->acts && u->m->readonly))
 		return false;
-	return true;
+	/* There the rows themselves name the key, and help has its corner. */
+	return b->action != TUI_DO_HELP &&
+	       !(b->action == TUI_DO_ADMIT && u->m->view == TUI_POOL);
 }
 
 static int put_key(const struct tui_ui *u, struct tui_canvas *c, int y, int x,
@@ -45,19 +47,25 @@ static int put_key(const struct tui_ui *u, struct tui_canvas *c, int y, int x,
 
 static void draw_keys(const struct tui_ui *u, struct tui_canvas *c, int y)
 {
-	int x = 1;
+	int x = 1, end = c->cols - 2;
 
-	for (size_t i = 0; i < tui_n_bindings; i++) {
+	for (size_t i = 0, gap = 0; i < tui_n_bindings; i++) {
 		const struct tui_binding *b = &tui_bindings[i];
-		int w = tui_width(b->shown) + tui_width(b->footer) + 2;
+		int w = tui_width(b->shown) + tui_width(b->footer) +
+			(b->action > TUI_DO_HERE);
 
 		if (!is_shown(u, b))
 			continue;
-		if (i && b->action == TUI_DO_HERE + 1)
+		if (b->action > TUI_DO_HERE && !gap++)
 			x++;
-		if (x + w <= c->cols)
+		if (x + w <= end)
 			x = put_key(u, c, y, x, b);
 	}
+	if (c->cols < 20)
+		return;
+	x = x + 6 <= c->cols ? c->cols - 6 : c->cols - 1;
+	tui_put(c, y, x, TUI_BOLD, x < c->cols - 1 ? "? help" : "?");
+	tui_hot(c, y, x, 6, '?', 0);
 }
 
 static const char *prompt_of(const struct tui_ui *u)

@@ -21,6 +21,7 @@ static char leave[256]; /* what a dying program sends */
 static struct tui_canvas shown;
 static bool shown_colour, has_pairs;
 static mmask_t mouse_was;
+static SCREEN *screen;
 
 bool tui_screen_utf8(void)
 {
@@ -32,6 +33,7 @@ bool tui_screen_utf8(void)
 bool tui_screen_usable(void)
 {
 	const char *term = getenv("TERM");
+	bool good;
 	int err;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || !term ||
@@ -39,7 +41,9 @@ bool tui_screen_usable(void)
 		return false;
 	if (setupterm(NULL, STDOUT_FILENO, &err) != OK || err != 1)
 		return false;
-	return cursor_address && clear_screen;
+	good = cursor_address && clear_screen;
+	del_curterm(cur_term);
+	return good;
 }
 
 static void add_leave(const char *s)
@@ -106,7 +110,8 @@ bool tui_screen_open(void)
 	/* Sizes come from the terminal, whatever the environment says. */
 	unsetenv("LINES");
 	unsetenv("COLUMNS");
-	if (!newterm(NULL, stdout, stdin))
+	screen = newterm(NULL, stdout, stdin);
+	if (!screen)
 		return false;
 	leave[0] = '\0';
 	add_leave("\033[?1000l\033[?1006l\033[?1002l");
@@ -141,6 +146,7 @@ void tui_screen_close(void)
 	curs_set(1);
 	endwin();
 	is_open = 0;
+	delscreen(screen);
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
 	tui_canvas_done(&shown);
 }

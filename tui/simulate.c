@@ -752,7 +752,8 @@ static void sim_freeze(struct tui_source *src, bool frozen)
 static struct sim_donor *by_name(struct sim *s, const char *name)
 {
 	for (unsigned i = 0; i < s->n; i++)
-		if (!strcmp(s->d[i].name, name))
+		if (!strcmp(s->d[i].name, name) ||
+		    lr_dev_matches(name, &s->d[i].dev))
 			return &s->d[i];
 	return NULL;
 }

@@ -13,14 +13,14 @@ static void advise(const struct tui_model *m, char *out, size_t cap)
 	struct lr_progress_now now;
 
 	lr_progress_show(&m->progress, m->now_ms, &now);
-	if (w->lost && now.active)
+	if (!w->donors_left)
+		snprintf(out, cap, "Nobody would be left");
+	else if (w->lost && now.active)
 		snprintf(out, cap, "First: wait, the pool is %u%% healed",
 			 now.percent);
 	else if (w->lost)
 		snprintf(out, cap, "First: drain one of them (d), wait until "
 			 "it is drained, then the next");
-	else if (!w->donors_left)
-		snprintf(out, cap, "Nobody would be left");
 	else if (!w->fits)
 		snprintf(out, cap, "First: lend more elsewhere: %s to copy, "
 			 "%s free", tui_bytes(w->copy_bytes, a),
@@ -55,7 +55,9 @@ static void draw_answer(const struct tui_model *m, struct tui_canvas *c, int y,
 		     "donors left %s   ", tui_bytes(w->copy_bytes, a),
 		     w->donors_left, tui_bytes(w->room_bytes, b));
 	tui_put(c, y + 1, x, w->fits ? TUI_GOOD : TUI_BAD,
-		w->fits ? "there is room" : "NO ROOM to rebuild");
+		!w->donors_left ? "" :
+		w->fits		? "there is room" :
+				  "NO ROOM to rebuild");
 	advise(m, text, sizeof text);
 	if (h > 2)
 		tui_put(c, y + 2, 2, TUI_BOLD, text);

@@ -44,6 +44,7 @@ struct lr_peer { /* a link to us */
 	bool hello_done;	      /* the rules know it */
 	bool may_leave;
 	bool revoked; /* closing; the rules forget it then */
+	uint64_t lent;	   /* BEAT links: as said last */
 	bool resting;	   /* BEAT links: was told that copying is paused */
 	bool watches, watch_whole; /* pushed to; as a whole first */
 	uint64_t watch_seq; /* events up to it were pushed */

@@ -353,6 +353,15 @@ static void tell_rest(struct lr_peer *p, uint64_t seq)
 	LR_SEND(p->link, BEAT_R, beat_r, 0, &r, NULL);
 }
 
+/* The owner of the machine wanted it. Small change is not worth a word. */
+static void note_given_back(struct lr_peer *p, uint64_t lent)
+{
+	if (lent + lent / 16 < p->lent)
+		lr_watchers_event(p->k, LR_EVENT_GAVE_BACK, &p->dev, NULL,
+				  p->lent - lent, 0);
+	p->lent = lent;
+}
+
 static void take_beat(struct lr_peer *p, const struct lr_frame *f)
 {
 	const struct lr_member *member;
@@ -385,6 +394,7 @@ static void take_beat(struct lr_peer *p, const struct lr_frame *f)
 			      .errors = m.errors };
 	lr_coord_beat(p->k->rules, m.inc, &b, lr_now_ms());
 	tell_rest(p, m.seq);
+	note_given_back(p, m.lent);
 }
 
 static void take_synced(struct lr_peer *p, const struct lr_frame *f)

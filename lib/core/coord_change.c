@@ -153,10 +153,10 @@ static void set_unavailable(struct lr_coord *c, unsigned slot)
 	const struct lr_cfg *cfg = &c->view.cfg[slot];
 
 	if (!(sl->flags & SLOT_UNAVAIL)) {
+		sl->flags |= SLOT_UNAVAIL;
 		c->n_unavail++;
-		c->n_unavail_new++;
+		c->n_unavail_new += lr_coord_slot_holds(c, slot);
 	}
-	sl->flags |= SLOT_UNAVAIL;
 	sl->flags &= (uint16_t)~SLOT_RETRY;
 	for (unsigned i = 0; i < cfg->n; i++) {
 		const struct coord_row *r = coord_row(c, cfg->mem[i]);

@@ -303,12 +303,16 @@ static void count_sole(struct lr_coord *c)
 
 static void tell_healed(struct lr_coord *c, uint64_t now_ms)
 {
-	if (!c->hurt_ms || c->n_syncing || c->n_unavail ||
-	    c->wake_ms != UINT64_MAX)
+	if (!c->hurt_ms || c->n_syncing || c->wake_ms != UINT64_MAX)
 		return;
 	for (unsigned s = 0; s < c->p.nslots; s++) {
 		unsigned want = coord_copies(c, s);
 
+		/* Of slots that hold nothing, nothing is missing. */
+		if (c->slots[s].flags & SLOT_KNOWN && !c->slots[s].entries)
+			continue;
+		if (c->slots[s].flags & SLOT_UNAVAIL)
+			return;
 		if (want > c->hurt_donors)
 			want = c->hurt_donors;
 		if (coord_bits(coord_cfg_synced_bits(&c->view.cfg[s])) < want)
