@@ -8,13 +8,13 @@ include tests/unit/disco.mk
 include tests/unit/client.mk
 include tests/unit/daemon.mk
 include tests/cli/cli.mk
-include tests/lab tests/screens/lab.mk
+include tests/lab/lab.mk
 
 # Checks of the tree itself.
 tree_checks = tests/check-pure tests/check-listed tests/check-docs
 dist_check_SCRIPTS += $(tree_checks)
 TESTS += $(tree_checks)
-EXTRA_DIST += tests/run tests/lab
+EXTRA_DIST += tests/run tests/lab tests/screens
 
 dist-hook:
 	find "$(distdir)" -name __pycache__ -prune -exec rm -rf {} +
