@@ -14,6 +14,7 @@
 
 #define SOCKET	"/run/lanram/requester.sock"
 #define SPIN_NS 50000u
+#define MEET_MS 3000u
 
 /* --- the loop
  * ------------------------------------------------------------------ */
@@ -255,6 +256,22 @@ static enum lr_err start_direct(struct lanram *p,
 	return LR_E_OK;
 }
 
+/* The loop turns only inside calls: a handle that is left alone at once would
+ * never have been welcomed. Operations tell the reason if it is not. */
+static void meet_pool(struct lanram *p)
+{
+	uint64_t until = uv_now(&p->loop) + MEET_MS;
+	enum lr_here_state state;
+
+	do {
+		uv_run(&p->loop, UV_RUN_ONCE);
+		state = lr_attach_state(lr_direct_attach(p->direct));
+	} while (uv_now(&p->loop) < until &&
+		 (state == LR_HERE_SEARCHING ||
+		  (state == LR_HERE_READY &&
+		   !lr_direct_view(p->direct)->rev)));
+}
+
 static void close_loop(struct lanram *p)
 {
 	uv_close((uv_handle_t *)&p->wake, NULL);
@@ -301,6 +318,8 @@ enum lanram_err lanram_open(const struct lanram_options *opt,
 		return (enum lanram_err)lr_err_exit(err);
 	}
 	p->env.entries = p->entries;
+	if (p->direct)
+		meet_pool(p);
 	*ret = p;
 	return LANRAM_OK;
 }

@@ -56,6 +56,8 @@ struct lanram_options {
 	unsigned deadline_ms; /* of one operation; 0: 10,000 */
 };
 
+/* With `coordinator` it waits up to 3 s to be welcomed; operations tell the
+ * reason if it was not. */
 enum lanram_err lanram_open(const struct lanram_options *opt,
 			    struct lanram **ret);
 void lanram_close(struct lanram *p);
