@@ -96,38 +96,75 @@ static bool tried(struct search *s, const struct key *k)
 	return s->n_seen == before;
 }
 
-/* `k`: what is done so far. `lo`: all before it are. */
-static bool search(struct search *s, struct key k, size_t lo)
-{
-	uint64_t first_res = CAS_NEVER;
+/* One step of the order that is tried, and where its search stands. */
+struct frame {
+	struct key k; /* what is done so far */
+	size_t lo;    /* all before it are */
+	size_t i;     /* the op tried next */
+	uint64_t first_res; /* of those that were looked at and are not done */
+	size_t did;   /* the op that led here */
+};
 
-	if (!s->left)
-		return true;
-	while (s->done[lo])
-		lo++;
-	for (size_t i = lo; i < s->n && s->h[i].inv < first_res; i++) {
+/* The next op that can follow; false: none. */
+static bool find_next(struct search *s, struct frame *f, struct frame *ret)
+{
+	while (f->i < s->n && s->h[f->i].inv < f->first_res) {
+		size_t i = f->i++;
 		const struct cas_op *op = &s->h[i];
-		bool must = op->out != CAS_MAYBE;
-		struct key next = k;
+		struct key next = f->k;
 
 		if (s->done[i])
 			continue;
-		if (must && op->res < first_res)
-			first_res = op->res;
-		if (!cas_step(op, k.state, &next.state))
+		if (op->out != CAS_MAYBE && op->res < f->first_res)
+			f->first_res = op->res;
+		if (!cas_step(op, f->k.state, &next.state))
 			continue;
 		next.a ^= mix(2 * i + 2);
 		next.b ^= mix(2 * i + 3);
 		if (tried(s, &next))
 			continue;
-		s->done[i] = true;
-		s->left -= must;
-		if (search(s, next, lo))
-			return true;
-		s->done[i] = false;
-		s->left += must;
+		*ret = (struct frame){ .k = next,
+				       .lo = f->lo,
+				       .first_res = CAS_NEVER,
+				       .did = i };
+		return true;
 	}
 	return false;
+}
+
+static void set_done(struct search *s, size_t i, bool done)
+{
+	s->done[i] = done;
+	if (s->h[i].out != CAS_MAYBE)
+		s->left += done ? (size_t)-1 : 1;
+}
+
+/* Deep: histories are long, so the stack is our own. */
+static bool search(struct search *s)
+{
+	struct frame *stack = calloc(s->n + 1, sizeof *stack), *top = stack;
+	bool good = true;
+
+	if (!stack)
+		abort();
+	*top = (struct frame){ .k = { .a = 1 }, .first_res = CAS_NEVER };
+	while (s->left) {
+		if (find_next(s, top, top + 1)) {
+			top++;
+			set_done(s, top->did, true);
+			while (top->lo < s->n && s->done[top->lo])
+				top->lo++;
+			top->i = top->lo;
+		} else if (top == stack) {
+			good = false;
+			break;
+		} else {
+			set_done(s, top->did, false);
+			top--;
+		}
+	}
+	free(stack);
+	return good;
 }
 
 static int by_inv(const void *a, const void *b)
@@ -140,7 +177,6 @@ static int by_inv(const void *a, const void *b)
 bool cas_check(struct cas_op *h, size_t n)
 {
 	struct search s = { .h = h, .n = n };
-	struct key k = { .a = 1 };
 	bool good;
 
 	if (n)
@@ -150,7 +186,7 @@ bool cas_check(struct cas_op *h, size_t n)
 		abort();
 	for (size_t i = 0; i < n; i++)
 		s.left += h[i].out != CAS_MAYBE;
-	good = search(&s, k, 0);
+	good = search(&s);
 	free(s.seen);
 	free(s.done);
 	return good;

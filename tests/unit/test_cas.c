@@ -79,7 +79,7 @@ static void same_as_brute_force(void **state)
 /* Thousands of operations one after another, a few at a time: quick. */
 static void long_histories(void **state)
 {
-	static struct cas_op h[6000];
+	static struct cas_op h[60000];
 	uint64_t current = 0;
 
 	(void)state;
