@@ -199,6 +199,11 @@ static void serve_put(struct user *u, const struct lr_frame *f)
 		lr_link_close(u->link, LR_E_PROTOCOL);
 		return;
 	}
+	if (m.kind == LR_KIND_NAME) {
+		lr_link_send_error(u->link, f->h.req, LR_E_PERMISSION,
+				   "names change by UPDATE only");
+		return;
+	}
 	w = work_new(u, f);
 	if (!w)
 		return;

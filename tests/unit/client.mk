@@ -15,3 +15,10 @@ tests_unit_test_object_SOURCES = tests/unit/test_object.c \
 tests_unit_test_object_LDADD = $(client_libs)
 tests_unit_test_relay_SOURCES = tests/unit/test_relay.c
 tests_unit_test_relay_LDADD = $(client_libs)
+
+check_PROGRAMS += tests/unit/test_values
+TESTS += tests/unit/test_values
+tests_unit_test_values_SOURCES = tests/unit/test_values.c tests/unit/unit.h \
+	tests/unit/mem_entries.c tests/unit/mem_entries.h
+tests_unit_test_values_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_values_LDADD = lib/client/liblrclient.la $(CMOCKA_LIBS)

@@ -12,6 +12,7 @@ struct mem_call {
 	uint8_t meta[1024];
 	size_t len;
 	struct lr_id id;
+	unsigned flags; /* of a GET */
 	lr_entry_cb cb;
 	lr_ask_cb ask_cb;
 	void *arg;
@@ -108,7 +109,12 @@ static void do_get(struct mem *m, struct mem_call *c)
 	struct mem_entry *e = mem_find(m, &c->id);
 
 	m->gets++;
-	if (!e || e->tomb) {
+	if (c->flags & LR_GET_TAG_ONLY) {
+		r.found = !e ? LR_FOUND_NONE :
+			  e->tomb ? LR_FOUND_TOMB : LR_FOUND_VALUE;
+		if (e)
+			r.tag = e->tag;
+	} else if (!e || e->tomb) {
 		r.err = e && e->trouble ? e->trouble : LR_E_ABSENT;
 		r.found = e ? LR_FOUND_TOMB : LR_FOUND_NONE;
 	} else if (e->trouble) {
@@ -170,7 +176,8 @@ static void mem_get(struct lr_entries *e, const struct lr_id *id,
 {
 	struct mem_call *c = add((struct mem *)e, arg);
 
-	(void)flags, (void)deadline_ms;
+	(void)deadline_ms;
+	c->flags = flags;
 	c->id = *id;
 	c->cb = cb;
 }
