@@ -7,8 +7,10 @@ include tests/unit/store.mk
 include tests/unit/disco.mk
 include tests/unit/client.mk
 include tests/unit/daemon.mk
+include tests/unit/tui.mk
 include tests/cli/cli.mk
 include tests/lab/lab.mk
+include tests/sim.mk
 
 # Checks of the tree itself.
 tree_checks = tests/check-pure tests/check-listed tests/check-docs
