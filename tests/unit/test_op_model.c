@@ -272,6 +272,7 @@ static void run_world(uint64_t seed)
 	w.seed = seed;
 	w.now = 1;
 	w.epoch = 1;
+	w.writes = LR_TS_OPEN; /* open ones are no answer to a GET */
 	w.cfg = (struct lr_cfg){.ce = 1, .n = 3, .src = 7};
 	for (unsigned i = 0; i < DONORS; i++) {
 		w.d[i].inc = ++w.incs;
