@@ -44,6 +44,7 @@ struct relay_op {
 	void *arg;
 	uint64_t handle; /* out; 0: waits for the link */
 	bool out, sent;
+	bool doubt; /* sent over a link that broke: it may be done already */
 	unsigned refs; /* the value is in the link's queue */
 	bool over;
 	enum lr_err err; /* over, without a reply */
@@ -224,11 +225,25 @@ static void released_cb(void *owner)
 
 /* --- replies ------------------------------------------------------------------------- */
 
+/* What the second link says was not done may have been by the first. */
+static enum lr_err told(const struct relay_op *o, enum lr_err err)
+{
+	bool object = o->type == LR_M_PUT && o->put.kind != LR_KIND_REGISTER;
+
+	if (!err || !o->doubt || o->type == LR_M_GET)
+		return err;
+	if (o->type == LR_M_PUT && err == LR_E_SUPERSEDED)
+		return err;
+	if (object && (err == LR_E_FULL || err == LR_E_PERMISSION))
+		return err; /* what there is of it is removed */
+	return LR_E_UNKNOWN;
+}
+
 static void entry_error(struct relay_op *o, enum lr_err err,
 			const struct lr_frame *f)
 {
 	char text[1024] = "";
-	struct lr_entry_result res = { .err = err, .text = text };
+	struct lr_entry_result res = { .err = told(o, err), .text = text };
 	struct lr_msg_error m;
 
 	if (f && f->h.type == LR_M_ERROR &&
@@ -274,7 +289,7 @@ static void put_done(struct relay_op *o, const struct lr_frame *f)
 		return;
 	}
 	lr_str_copy(m.text, text, sizeof text);
-	res.err = lr_err_from_wire(m.err);
+	res.err = told(o, lr_err_from_wire(m.err));
 	res.copies = m.copies;
 	res.tag = m.tag;
 	o->entry_cb(o->arg, &res);
@@ -292,7 +307,7 @@ static void update_done(struct relay_op *o, const struct lr_frame *f)
 		return;
 	}
 	lr_str_copy(m.text, text, sizeof text);
-	res.err = lr_err_from_wire(m.err);
+	res.err = told(o, lr_err_from_wire(m.err));
 	res.found = m.found;
 	res.tag = m.tag;
 	o->entry_cb(o->arg, &res);
@@ -328,7 +343,7 @@ static void reply_cb(struct lr_link *link, enum lr_err err,
 		over(o, o->err);
 		drain(r);
 	} else if (err == LR_E_CLOSED && !f && !r->closing) {
-		return; /* sent again over the next link */
+		o->doubt = true; /* sent again over the next link */
 	} else if (err && !f) {
 		if (r->closing)
 			over(o, LR_E_CLOSED);

@@ -17,6 +17,7 @@ struct daemon {
 	bool mute, corrupt;
 	unsigned hellos, puts, gets, asks;
 	unsigned hang_up_at;   /* the nth PUT ends the link */
+	enum lr_err refuse;    /* what PUTs are answered */
 	struct lr_tag tags[8]; /* of PUTs, in order */
 };
 
@@ -74,6 +75,7 @@ static void serve_put(struct daemon *d, struct lr_link *link,
 		return;
 	}
 	r.tag = m.tag;
+	r.err = (uint16_t)d->refuse;
 	LR_SEND(link, PUT_R, put_r, f->h.req, &r, NULL);
 }
 
@@ -333,6 +335,32 @@ static void test_restart(void **state)
 	assert_int_equal(lr_tag_cmp(&d->tags[1], &d->tags[2]), 0);
 }
 
+/* It comes back and says "certainly not done" of what its predecessor may have
+ * done: that is not passed on. Of what it alone was asked, it is. */
+static void test_restart_in_doubt(void **state)
+{
+	struct daemon *d = *state;
+	struct result r;
+
+	d->hang_up_at = 2;
+	up(d);
+	connect_to(d);
+	begin_put(d, "x", 1, 5000, &r);
+	UNTIL(d, r.calls);
+	begin_put(d, "y", 1, 9000, &r);
+	UNTIL(d, d->puts == 2);
+	down(d);
+	UNTIL(d, !d->link);
+	d->refuse = LR_E_TIMEOUT;
+	up(d);
+	UNTIL(d, r.calls);
+	assert_int_equal(d->puts, 3);
+	assert_int_equal(r.r.err, LR_E_UNKNOWN);
+	begin_put(d, "z", 1, 5000, &r);
+	UNTIL(d, r.calls);
+	assert_int_equal(r.r.err, LR_E_TIMEOUT);
+}
+
 /* It stays away: a put that was sent may have happened, a read has not. */
 static void test_stays_away(void **state)
 {
@@ -404,8 +432,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_through), T(test_corrupt),    T(test_no_daemon),
-		T(test_restart), T(test_stays_away), T(test_mute),
-		T(test_close),
+		T(test_restart), T(test_restart_in_doubt), T(test_stays_away),
+		T(test_mute),	 T(test_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
