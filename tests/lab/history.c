@@ -28,7 +28,7 @@
 #define OBJECTS_MAX 60 /* of one client at a time */
 #define RECORD 96
 #define SIZE_MAX_BYTES (700u << 10)
-#define THINK_MS 40
+#define THINK_MS 25
 
 struct known { /* of a name, since it was last seen */
 	struct lanram_tag tag;

@@ -15,10 +15,11 @@ from lab import Failure, check, wait_until
 
 Fault = collections.namedtuple("Fault", "kind host extra stay pause linger")
 
-DONOR_KINDS = ("kill", "kill", "two", "freeze", "no-coordinator")
+DONOR_KINDS = ("kill", "kill", "two", "freeze", "freeze", "no-coordinator")
 HOST_KINDS = ("freeze", "link", "one-way", "loss", "reset", "slow", "deaf",
               "avahi")
-KINDS = DONOR_KINDS + HOST_KINDS + ("coordinator", "freeze-coordinator")
+COORDINATOR_KINDS = ("coordinator", "freeze-coordinator")
+KINDS = DONOR_KINDS + HOST_KINDS + COORDINATOR_KINDS + ("requester",)
 WHOLE_S = 25      # how long slots may take to be whole before a death
 WHOLE_FOR_S = 1   # what the coordinator has not heard of is whole, too, then
 
@@ -35,8 +36,10 @@ def schedule(seed, donors, others, rounds=200):
 
 
 def _fault(rng, kind, donors, others):
-    if kind.endswith("coordinator"):
-        host = rng.choice(donors)
+    if kind in COORDINATOR_KINDS:
+        host = "anvil"
+    elif kind == "requester":
+        host = rng.choice(others)
     elif kind in DONOR_KINDS and (kind != "freeze" or rng.random() < 0.7):
         host = rng.choice(donors)
     else:
@@ -51,7 +54,7 @@ def _fault(rng, kind, donors, others):
              "deaf": rng.choice(donors),
              "two": rng.choice([d for d in donors if d != host])}.get(kind)
     return Fault(kind, host, extra, stay, rng.uniform(0.1, 1),
-                 rng.random() < 0.3)
+                 rng.random() < 0.4)
 
 
 def rule(ns, *words):
@@ -74,7 +77,9 @@ class Nemesis:
         self.hosts = {h.name: h for h in [pool.anvil, *pool.donors, *others]}
         self.plan = iter(schedule(seed, [d.name for d in pool.donors],
                                   [h.name for h in others]))
+        self.donors = [d.name for d in pool.donors]
         self.healing = []          # of faults that linger
+        self.lingering = set()     # the hosts that they are on
         self.counts = collections.Counter()
         self.begin = time.monotonic()
 
@@ -99,7 +104,10 @@ class Nemesis:
 
     # --- faults: each returns what heals it ----------------------------------
     def kill(self, f, host):
-        self.heal()
+        """What lingers on another donor stays: it finds itself several views
+        behind. Without it, all slots are whole."""
+        if not self.lingering <= set(self.donors) - {host.name, f.extra}:
+            self.heal()
         self.wait_whole()
         host.daemons["donor"].kill()
         return lambda: host.start("donor")
@@ -122,6 +130,10 @@ class Nemesis:
     def coordinator(self, f, host):
         self.pool.anvil.daemons["coordinator"].kill()
         return lambda: self.pool.anvil.start("coordinator")
+
+    def requester(self, f, host):
+        host.daemons["requester"].kill()
+        return lambda: host.start("requester")
 
     def link(self, f, host):
         host.link("eth0", "down")
@@ -163,15 +175,12 @@ class Nemesis:
     def heal(self):
         for undo in self.healing:
             undo()
-        self.healing = []
-
-    def _busy(self, f):
-        """A host that something lingers on has enough."""
-        return bool(self.healing) and f.host in self.lingering
+        self.healing, self.lingering = [], set()
 
     def step(self):
         f = next(self.plan)
-        if self.healing and (f.kind.endswith("coordinator") or self._busy(f)):
+        # A host that something lingers on has enough.
+        if f.host in self.lingering or "anvil" in self.lingering:
             self.heal()
         self.say(f"{f.kind} {f.host} {f.extra or ''} for {f.stay:.2f} s"
                  + (", lingers" if f.linger else ""))
@@ -179,7 +188,10 @@ class Nemesis:
         self.counts[f.kind] += 1
         time.sleep(f.stay)  # how long it stays is the fault itself
         self.heal()
-        self.healing, self.lingering = [undo], {f.host}
+        self.healing = [undo]
+        self.lingering = {"anvil" if f.kind in COORDINATOR_KINDS else f.host}
+        if f.kind == "two":
+            self.lingering = {f.extra}
         if not f.linger:
             self.heal()
         time.sleep(f.pause)
