@@ -121,16 +121,24 @@ static void act_donor(struct tui_ui *u, enum tui_action a)
 	case TUI_DO_UNDO:
 		run(u, args_of("drain", dev, "--undo", NULL));
 		break;
-	case TUI_DO_FORGET:
+	default:
 		ask(u, args_of("forget", dev, NULL),
 		    "Forget %s? What is on it alone is lost for good", d->name);
 		break;
-	default:
-		ask(u, args_of("revoke", dev, NULL),
+	}
+}
+
+static void act_revoke(struct tui_ui *u)
+{
+	struct tui_device *d = tui_model_device_at(u->m);
+	char dev[LR_DEV_TEXT + 1];
+
+	if (d)
+		ask(u, args_of("revoke", dev_text(&d->dev, dev), NULL),
 		    "Revoke %s? Its links are closed, its data is dropped",
 		    d->name);
-		break;
-	}
+	else
+		tui_model_notice(u->m, "choose an admitted device first");
 }
 
 static void act_pause(struct tui_ui *u)
@@ -350,8 +358,10 @@ void tui_act(struct tui_ui *u, enum tui_action a)
 	case TUI_DO_DRAIN:
 	case TUI_DO_UNDO:
 	case TUI_DO_FORGET:
-	case TUI_DO_REVOKE:
 		act_donor(u, a);
+		break;
+	case TUI_DO_REVOKE:
+		act_revoke(u);
 		break;
 	case TUI_DO_PAUSE:
 		act_pause(u);

@@ -111,7 +111,7 @@ size_t tui_model_rows(struct tui_model *m)
 	case TUI_IDS:
 		return m->n_objects;
 	case TUI_PEOPLE:
-		return m->n_pending + m->n_donors;
+		return m->n_pending + m->n_devices;
 	case TUI_EVENTS:
 		free(tui_model_events(m, &n));
 		return n;
@@ -153,8 +153,8 @@ bool tui_model_key(struct tui_model *m, size_t row, uint8_t key[32])
 	case TUI_PEOPLE:
 		if (row < m->n_pending)
 			memcpy(key, m->pending[row].dev.b, 32);
-		else if (row - m->n_pending < m->n_donors)
-			memcpy(key, m->donors[row - m->n_pending].dev.b, 32);
+		else if (row - m->n_pending < m->n_devices)
+			memcpy(key, m->devices[row - m->n_pending].dev.b, 32);
 		else
 			return false;
 		return true;
@@ -275,6 +275,19 @@ struct tui_object *tui_model_object_at(struct tui_model *m)
 							 NULL;
 }
 
+struct tui_device *tui_model_device_at(struct tui_model *m)
+{
+	uint8_t key[32];
+
+	if (m->view != TUI_PEOPLE ||
+	    !tui_model_key(m, tui_model_at(m), key))
+		return NULL;
+	for (size_t i = 0; i < m->n_devices; i++)
+		if (!memcmp(m->devices[i].dev.b, key, 32))
+			return &m->devices[i];
+	return NULL;
+}
+
 size_t tui_model_marked(const struct tui_model *m, uint64_t *ret, size_t cap)
 {
 	size_t n = 0;
@@ -309,9 +322,9 @@ const char *tui_model_text(struct tui_model *m, size_t row, char *out,
 	case TUI_PEOPLE:
 		if (row < m->n_pending)
 			snprintf(out, cap, "%s", m->pending[row].name);
-		else if (row - m->n_pending < m->n_donors)
+		else if (row - m->n_pending < m->n_devices)
 			snprintf(out, cap, "%s",
-				 m->donors[row - m->n_pending].name);
+				 m->devices[row - m->n_pending].name);
 		break;
 	case TUI_EVENTS:
 		rows = tui_model_events(m, &n);

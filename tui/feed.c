@@ -291,6 +291,25 @@ static void take_pending(struct feed *f, const struct lr_frame *fr)
 	tui_model_pending(f->s.m, all, n);
 }
 
+static void take_devices(struct feed *f, const struct lr_frame *fr)
+{
+	struct lr_reader r = lr_reader(fr->bulk, fr->h.bulk);
+	struct lr_msg_devices m;
+	struct lr_rec_device rec;
+	bool first;
+
+	if (!lr_dec_devices(fr->meta, fr->h.meta, &m))
+		return;
+	first = m.part == 0;
+	while (r.left && lr_dec_rec_device(&r, &rec)) {
+		struct tui_device d = { .dev = rec.dev, .roles = rec.roles };
+
+		lr_str_copy(rec.name, d.name, sizeof d.name);
+		tui_model_device(f->s.m, &d, first);
+		first = false;
+	}
+}
+
 static void take_events(struct feed *f, const struct lr_frame *fr)
 {
 	struct lr_reader r = lr_reader(fr->bulk, fr->h.bulk);
@@ -346,6 +365,9 @@ static void frame_cb(struct lr_link *link, const struct lr_frame *fr, void *arg)
 		break;
 	case LR_M_WATCH_EVENTS:
 		take_events(f, fr);
+		break;
+	case LR_M_DEVICES:
+		take_devices(f, fr);
 		break;
 	default:
 		break;

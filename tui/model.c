@@ -42,6 +42,7 @@ void tui_model_done(struct tui_model *m)
 	free(m->donors);
 	free(m->pending);
 	free(m->events);
+	free(m->devices);
 }
 
 void tui_model_notice(struct tui_model *m, const char *text)
@@ -152,6 +153,17 @@ void tui_model_pending(struct tui_model *m, const struct tui_pending *all,
 	if (n)
 		memcpy(m->pending, all, n * sizeof *all);
 	m->n_pending = n;
+	m->changes++;
+}
+
+void tui_model_device(struct tui_model *m, const struct tui_device *d,
+		      bool first)
+{
+	if (first)
+		m->n_devices = 0;
+	m->devices = tui_must(realloc(m->devices, (m->n_devices + 1) *
+							  sizeof *m->devices));
+	m->devices[m->n_devices++] = *d;
 	m->changes++;
 }
 

@@ -58,6 +58,12 @@ struct tui_pending {
 	char code[64], name[LR_NAME_MAX], address[64];
 };
 
+struct tui_device { /* admitted */
+	struct lr_dev dev;
+	uint8_t roles;
+	char name[LR_NAME_MAX];
+};
+
 struct tui_object {
 	struct lr_id id;
 	uint64_t size, created_ms, expires_ms;
@@ -113,6 +119,8 @@ struct tui_model {
 	uint64_t arrivals;
 	struct tui_pending *pending;
 	size_t n_pending;
+	struct tui_device *devices;
+	size_t n_devices;
 	struct lr_event *events; /* ring-free: oldest first */
 	size_t n_events;
 	uint64_t events_run;
@@ -162,6 +170,9 @@ void tui_model_donors_begin(struct tui_model *m);
 void tui_model_donors_end(struct tui_model *m);
 void tui_model_pending(struct tui_model *m, const struct tui_pending *all,
 		       size_t n);
+/* `first` empties the list. */
+void tui_model_device(struct tui_model *m, const struct tui_device *d,
+		      bool first);
 /* Known sequences of the same run are passed over. */
 void tui_model_event(struct tui_model *m, uint64_t run,
 		     const struct lr_event *ev);
@@ -192,6 +203,7 @@ size_t tui_model_top(struct tui_model *m, size_t height);
 struct tui_donor *tui_model_donor_at(struct tui_model *m);
 struct tui_pending *tui_model_pending_at(struct tui_model *m);
 struct tui_object *tui_model_object_at(struct tui_model *m);
+struct tui_device *tui_model_device_at(struct tui_model *m);
 /* Incarnations of marked donors. */
 size_t tui_model_marked(const struct tui_model *m, uint64_t *ret, size_t cap);
 /* Text to match when searching the view's rows. */

@@ -556,6 +556,22 @@ static void show_donor(struct sim *s, const struct lr_coord_row *row)
 	tui_model_donor(s->s.m, &d);
 }
 
+static void show_devices(struct sim *s)
+{
+	struct tui_device d = { .dev = { { 0x11 } },
+				.roles = LR_ROLE_REQUESTER | LR_ROLE_ADMIN };
+
+	strcpy(d.name, "anvil");
+	tui_model_device(s->s.m, &d, true);
+	for (unsigned i = 0; i < s->n; i++) {
+		d = (struct tui_device){ .dev = s->d[i].dev,
+					 .roles = LR_ROLE_DONOR |
+						  LR_ROLE_REQUESTER };
+		snprintf(d.name, sizeof d.name, "%s", s->d[i].name);
+		tui_model_device(s->s.m, &d, false);
+	}
+}
+
 static void show_here(struct sim *s)
 {
 	struct tui_here h = { .known = true,
@@ -586,6 +602,7 @@ static void show(struct sim *s)
 		show_donor(s, &rows[i]);
 	tui_model_donors_end(s->s.m);
 	show_here(s);
+	show_devices(s);
 	free(rows);
 }
 

@@ -110,6 +110,7 @@ void lr_state_free(struct lr_coordinator *k);
 void lr_peers_accept_cb(struct lr_link *link, void *arg);
 void lr_peers_publish(struct lr_coordinator *k, const struct lr_coord_act *a);
 void lr_peers_push_devices(struct lr_coordinator *k);
+void lr_peers_push_devices_to(struct lr_peer *p);
 struct lr_peer *lr_peers_donor(struct lr_coordinator *k, uint64_t inc);
 /* Closes the links of a revoked device; false: it has none. */
 bool lr_peers_revoke(struct lr_coordinator *k, const struct lr_dev *dev);

@@ -124,8 +124,6 @@ static bool keep_donor(struct lr_peer *p, const struct lr_msg_hello *m)
 	return true;
 }
 
-static void push_devices(struct lr_peer *p);
-
 static void welcome(struct lr_peer *p, uint64_t req)
 {
 	struct lr_coordinator *k = p->k;
@@ -144,7 +142,7 @@ static void welcome(struct lr_peer *p, uint64_t req)
 	p->pushes = p->admitted && (p->role == LR_LINK_DONOR ||
 				    p->role == LR_LINK_REQUESTER);
 	if (p->pushes)
-		push_devices(p);
+		lr_peers_push_devices_to(p);
 	if (p->admitted && p->role == LR_LINK_DONOR)
 		lr_donor_greet(p);
 }
@@ -291,7 +289,7 @@ void lr_peers_publish(struct lr_coordinator *k, const struct lr_coord_act *a)
 	}
 }
 
-static void push_devices(struct lr_peer *p)
+void lr_peers_push_devices_to(struct lr_peer *p)
 {
 	const struct lr_coordinator *k = p->k;
 	static uint8_t buf[LR_VALUE_MAX]; /* one loop */
@@ -324,8 +322,8 @@ static void push_devices(struct lr_peer *p)
 void lr_peers_push_devices(struct lr_coordinator *k)
 {
 	for (struct lr_peer *p = k->peers; p; p = p->next)
-		if (p->pushes)
-			push_devices(p);
+		if (p->pushes || p->watches)
+			lr_peers_push_devices_to(p);
 }
 
 bool lr_peers_revoke(struct lr_coordinator *k, const struct lr_dev *dev)

@@ -446,7 +446,8 @@ static void push_cb(void *arg, const struct lr_frame *f)
 	struct requester *q = arg;
 	struct lr_bulk bulk = { .p = f->bulk, .len = f->h.bulk };
 
-	if (f->h.type < LR_M_WATCH_POOL || f->h.type > LR_M_WATCH_EVENTS)
+	if (f->h.type != LR_M_DEVICES &&
+	    (f->h.type < LR_M_WATCH_POOL || f->h.type > LR_M_WATCH_EVENTS))
 		return;
 	for (struct user *u = q->users; u && !q->stopped; u = u->next) {
 		if (!u->watches)

@@ -181,7 +181,7 @@
 	F(str, spec) F(str, text)
 
 /* watching: first the whole, then what changed, at most every 100 ms, and
- * figures of heartbeats once a second; all of it pushed */
+ * figures of heartbeats once a second; all of it pushed, with DEVICES */
 #define LR_MSG_WATCH(F)     F(u32, uid)
 /* rates are a second's; rec_left: bytes to copy */
 #define LR_MSG_WATCH_POOL(F) \
