@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import lab as base
-from lab import FULL, PROGRAMS, Failure, check, wait_until
+from lab import FULL, PROGRAMS, Failure, Skip, check, wait_until
 from nemesis import Nemesis
 from pool import MIB, Pool
 
@@ -196,8 +196,21 @@ def ordeal(lab, seed, seconds):
     finish(run, nemesis, fds)
 
 
+def found_before(lab, seed):
+    """A minute of a schedule that once found something."""
+    if not FULL:
+        raise Skip("LAB_FULL=1 runs it")
+    ordeal(lab, seed, 60)
+
+
 def test_nemesis(lab):
     """Whatever happens: histories are linearizable, nothing acknowledged is
     lost, nothing removed is back, and the pool is whole and quiet again."""
     seed = os.environ.get("LAB_SEED")
     ordeal(lab, int(seed) if seed else random.randrange(1 << 32), SECONDS)
+
+
+def test_found_501(lab):
+    """Found: of a write that a killed requester had in hand, its successor
+    said "certainly not done"."""
+    found_before(lab, 501)
