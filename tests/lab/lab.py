@@ -71,11 +71,12 @@ class Programs:
         self.build = os.environ.get("LAB_BUILD", TOP)
         self.env = {}
         libs = os.path.join(self.build, "lib/client/.libs")
-        if os.path.isdir(libs):
+        if os.path.isdir(libs) and "LANRAM_BIN" not in os.environ:
             self.env["LD_LIBRARY_PATH"] = libs
 
     def find(self, name):
-        dirs = [os.environ["LANRAM_BIN"]] if "LANRAM_BIN" in os.environ else []
+        dirs = os.environ.get("LANRAM_BIN", "").split(":")
+        dirs = [d for d in dirs if d]
         dirs += [os.path.join(self.build, d)
                  for d in ("daemon", "cli", "tui", "tests/lab", "")]
         for d in dirs:
