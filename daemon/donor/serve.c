@@ -42,7 +42,6 @@ void lr_shard_stored(struct lr_shard *s, unsigned slot, const struct lr_id *id,
 	struct lr_entry e;
 
 	memset(ret, 0, sizeof *ret);
-	ret->syncing = s->slots[slot].status == LR_SLOT_SYNCING;
 	if (!lr_store_get(s->store, slot, id, &e))
 		return;
 	ret->found = e.state;
@@ -199,9 +198,6 @@ static enum lr_err apply_put(struct lr_shard_link *l,
 	case LR_PUT_REFUSED:
 		*ret = there.tag;
 		return LR_E_CONFLICT;
-	case LR_PUT_LATER:
-		*ret = there.tag;
-		return LR_E_BUSY;
 	}
 	return LR_E_FAILED;
 }

@@ -71,6 +71,14 @@ void lr_op_finish(struct lr_op *op, enum lr_err result)
 /* Answers under an older ce count for nothing; the tag stays. */
 static void adopt(struct lr_op *op, const struct lr_cfg *cfg, uint64_t now_ms)
 {
+	/* Who sweeps judged by its copy, which need not be one of the new cfg;
+	 * and a member that still syncs would take the TOMB. */
+	if (op->put_flags & LR_PUT_IF_OPEN && op->cfg.ce &&
+	    !LR_MUTANT("sweep-without-if-open") &&
+	    !LR_MUTANT("sweep-under-another-cfg")) {
+		lr_op_finish(op, LR_E_STALE);
+		return;
+	}
 	if (LR_MUTANT("retry-takes-a-new-tag") && op->sent)
 		op->tag.ts++;
 	if (op->kind == LR_OP_PUT && op->sent)

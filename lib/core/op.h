@@ -7,7 +7,7 @@
  *       all stored it under one ce. All answered, some with a higher tag:
  *       SUPERSEDED: nothing of it may be left (objects: clean up), and it is
  *       ordered before that one (registers: done). A conditional TOMB that met
- *       a closed manifest: SUPERSEDED at once. FULL, PERMISSION: at once. The
+ *       a closed manifest: SUPERSEDED at once, another cfg: STALE. FULL, PERMISSION: at once. The
  *       deadline before the first send: TIMEOUT, certainly not done; after:
  *       UNKNOWN.
  * GET   the nearest copy first (a second is asked when it is slow), then the

@@ -28,10 +28,6 @@ enum lr_put_verdict lr_slot_put(const struct lr_stored *there,
 {
 	int cmp;
 
-	if (put_flags & LR_PUT_IF_OPEN && there->syncing &&
-	    there->found != LR_FOUND_TOMB &&
-	    !LR_MUTANT("sweep-at-syncing-copies"))
-		return LR_PUT_LATER;
 	if (there->found == LR_FOUND_NONE)
 		return LR_PUT_STORE;
 	if (put_flags & LR_PUT_IF_OPEN && is_closed(there) &&

@@ -40,15 +40,11 @@ enum lr_put_verdict {
 	LR_PUT_STORE,	/* store it; reply with the tag put */
 	LR_PUT_KEEP,	/* what is there is as new or newer; reply with its tag */
 	LR_PUT_REFUSED, /* a conditional TOMB met a closed manifest; its tag */
-	/* A conditional TOMB, and the slot is SYNCING: a closed manifest may be
-	 * on its way, which a TOMB would win over. */
-	LR_PUT_LATER,
 };
 struct lr_stored {
 	uint8_t found; /* LR_FOUND_* */
 	struct lr_tag tag;
 	bool open; /* a manifest that is not closed */
-	bool syncing; /* the slot is; matters to conditional TOMBs alone */
 };
 enum lr_put_verdict lr_slot_put(const struct lr_stored *there,
 				const struct lr_tag *tag, unsigned put_flags);

@@ -27,7 +27,7 @@ void agent_init(struct sim *s, struct agent *a, unsigned node)
 /* The process is gone: its operations end without a word. */
 void agent_stop(struct sim *s, struct agent *a)
 {
-	for (unsigned i = 0; i < SIM_OPS; i++)
+	for (unsigned i = 0; i < s->n_ops; i++)
 		if (s->op[i].used && s->op[i].ag == a) {
 			s->op[i].used = false;
 			s->op[i].life++;
@@ -51,7 +51,7 @@ static void dial_later(struct sim *s, struct agent *a, unsigned dev,
 /* Who waits to try again need not wait longer. */
 static void reached(struct sim *s, struct agent *a)
 {
-	for (unsigned i = 0; i < SIM_OPS; i++) {
+	for (unsigned i = 0; i < s->n_ops; i++) {
 		struct cop *o = &s->op[i];
 
 		if (!o->used || o->ag != a || !o->op.retry_ms)
@@ -280,7 +280,7 @@ void agent_reply(struct sim *s, struct agent *a, struct msg *m)
 
 void agent_lost(struct sim *s, struct agent *a, struct conn *c)
 {
-	for (unsigned i = 0; i < SIM_OPS; i++) {
+	for (unsigned i = 0; i < s->n_ops; i++) {
 		struct cop *o = &s->op[i];
 		bool any = false;
 
@@ -307,7 +307,7 @@ void agent_lost(struct sim *s, struct agent *a, struct conn *c)
 
 void agent_view(struct sim *s, struct agent *a)
 {
-	for (unsigned i = 0; i < SIM_OPS; i++) {
+	for (unsigned i = 0; i < s->n_ops; i++) {
 		struct cop *o = &s->op[i];
 
 		if (!o->used || o->ag != a)
@@ -351,12 +351,11 @@ struct cop *agent_op(struct sim *s, struct agent *a, enum lr_op_kind kind,
 	struct cop *o = NULL;
 	uint32_t life;
 
-	for (unsigned i = 0; i < SIM_OPS && !o; i++) {
-		unsigned at = (s->op_hint + i) % SIM_OPS;
-
-		if (!s->op[at].used)
-			o = &s->op[at], s->op_hint = at + 1;
-	}
+	for (unsigned i = 0; i < s->n_ops && !o; i++)
+		if (!s->op[i].used)
+			o = &s->op[i];
+	if (!o && s->n_ops < SIM_OPS)
+		o = &s->op[s->n_ops++];
 	if (!o)
 		abort();
 	life = o->life + 1;

@@ -228,6 +228,7 @@ static void perform(struct sim *s, const struct lr_coord_act *a)
 	case LR_DO_COMMIT:
 		SAY(s, "coordinator: commit %llu",
 		    (unsigned long long)a->epoch);
+		oracle_decided(s, lr_coord_view(s->coord));
 		save(s, lr_coord_view(s->coord), 0);
 		break;
 	case LR_DO_SEAL:
@@ -375,6 +376,7 @@ static void take(struct sim *s, struct conn *c, struct msg *m)
 		return;
 	switch (m->type) {
 	case MSG_SEALED:
+		oracle_sealed(s, m);
 		lr_coord_sealed(s->coord, c->inc, m->epoch, m->blob->reports,
 				m->blob->n, s->now);
 		break;

@@ -89,6 +89,7 @@ static void take_seal(struct sim *s, struct donor *d, struct conn *c,
 	struct msg *r = reports(s, MSG_SEALED, m->blob->n);
 
 	r->epoch = m->epoch;
+	r->inc = d->inc;
 	for (size_t i = 0; i < m->blob->n; i++) {
 		unsigned slot = m->blob->slots[i];
 		struct dslot *ds = &d->slot[slot];
@@ -100,7 +101,7 @@ static void take_seal(struct sim *s, struct donor *d, struct conn *c,
 		if (!err)
 			s->ack[d->dev][slot] = (struct seal_ack){
 				d->inc, m->epoch, ds->st.inst.ce,
-				ds->st.status == LR_SLOT_SYNCED };
+				ds->st.status == LR_SLOT_SYNCED, false };
 	}
 	net_send(s, c, 1, r);
 }
@@ -141,6 +142,9 @@ static enum lr_err install_one(struct sim *s, struct donor *d, unsigned slot,
 	SAY(s, "dev %u installs slot %u ce %llu, status %u, %u entries", d->dev,
 	    slot, (unsigned long long)cfg->ce, ds->st.status, ds->n);
 	oracle_cfg(s, slot, cfg);
+	if (!(cfg->src >> lr_cfg_index(cfg, d->inc) & 1) && ds->n)
+		sim_wrong(s, "dev %u keeps old entries in slot %u", d->dev,
+			  slot);
 	oracle_donor_slot(s, d, slot);
 	pull_slot(s, d, slot);
 	return LR_E_OK;

@@ -44,6 +44,7 @@ static void tell(const struct sim *s, uint64_t runs, double t)
 struct options {
 	uint64_t runs, seed0, seed;
 	bool one, verbose;
+	enum theme theme;
 	double seconds;
 };
 
@@ -65,6 +66,8 @@ static bool parse(int argc, char **argv, struct options *o)
 			o->seed0 = strtoull(v, NULL, 10);
 		else if (!strcmp(argv[i], "--seconds"))
 			o->seconds = strtod(v, NULL);
+		else if (!strcmp(argv[i], "--theme"))
+			o->theme = (enum theme)atoi(v);
 		else if (!strcmp(argv[i], "--seed"))
 			o->seed = strtoull(v, NULL, 10), o->one = true;
 #ifdef LR_MUTATIONS
@@ -108,6 +111,7 @@ int main(int argc, char **argv)
 	sim.free_conn = calloc(SIM_CONNS, sizeof *sim.free_conn);
 	if (!sim.conn || !sim.free_conn)
 		return 1;
+	sim.theme = o.theme;
 	if (!o.one)
 		return run_many(&o);
 	if (sim_run(&sim, o.seed, o.verbose))

@@ -27,6 +27,8 @@ enum fault {
 	F_LAG, /* a client's view comes late */
 	F_ROLL, /* the members of a slot go, one after the other */
 	F_KILL_FOR_GOOD,
+	F_CUT_COORD_LONG,
+	F_STARVE, /* a link is not read for a long time */
 	FAULTS
 };
 
@@ -280,7 +282,10 @@ static void slow(struct sim *s)
 
 	d->slow_permille = 100 + sim_draw(s, 900);
 	d->slow_ms = sim_chance(s, 500) ? 300 : 8000;
-	sim_at(s, s->now + some_time(s), fast_cb, d, 0);
+	sim_at(s,
+	       s->now + (s->p.theme == THEME_SWEEP ? span(s, 10000, 90000) :
+						     some_time(s)),
+	       fast_cb, d, 0);
 }
 
 static void accuse(struct sim *s)
@@ -357,8 +362,23 @@ static void pause_long(struct sim *s)
 {
 	unsigned node = sim_chance(s, 700) ? any_client(s)->node :
 					     any_donor(s)->node;
+	bool longer = s->p.theme == THEME_SWEEP && sim_chance(s, 300);
 
-	net_pause(s, node, s->now + span(s, 50000, 72000));
+	net_pause(s, node,
+		  s->now + (longer ? span(s, 122000, 160000) :
+				     span(s, 48000, 72000)));
+}
+
+static void starve(struct sim *s)
+{
+	uint64_t until = s->now + span(s, 5000, 150000);
+
+	for (size_t i = 0; i < s->n_conn; i++) {
+		struct conn *c = &s->conn[i];
+
+		if (c->used && c->kind == CONN_DATA && sim_chance(s, 150))
+			c->starved_ms = until;
+	}
 }
 
 static void strike(struct sim *s, enum fault f)
@@ -427,6 +447,12 @@ static void strike(struct sim *s, enum fault f)
 	case F_KILL_FOR_GOOD:
 		kill_for_good(s);
 		break;
+	case F_CUT_COORD_LONG:
+		cut_coord(s, any_donor(s), span(s, 50000, 100000));
+		break;
+	case F_STARVE:
+		starve(s);
+		break;
 	case FAULTS:
 		break;
 	}
@@ -490,10 +516,8 @@ void nemesis_heal(struct sim *s)
 		for (unsigned k = 0; k < SIM_NODES; k++)
 			s->cut[i][k] = 0;
 		s->node[i].slow_ms = 0;
-		if (s->node[i].paused_ms) {
-			s->node[i].paused_ms = 0;
+		if (s->node[i].up && !s->node[i].paused_ms)
 			net_poke(s, i);
-		}
 	}
 	if (!s->coord)
 		coord_start(s);
@@ -527,31 +551,73 @@ static void draw_works(struct sim *s, struct profile *p)
 	p->pct[5] = p->registers ? 15 : 0;
 }
 
-void nemesis_draw_profile(struct sim *s)
+static void draw_sizes(struct sim *s, struct profile *p)
 {
-	struct profile *p = &s->p;
-	bool big = sim_chance(s, 10), lengthy = sim_chance(s, 120);
+	bool big = p->theme != THEME_SWEEP && sim_chance(s, 10);
 
-	*p = (struct profile){ 0 };
 	p->nslots = LR_CLASSES * (1 + sim_draw(s, sim_chance(s, 800) ? 2 : 16));
 	p->devs = 3 + sim_draw(s, big ? 60 : 6);
 	if (big && sim_chance(s, 100))
 		p->devs = 200;
 	p->clients = 2 + sim_draw(s, 4);
-	p->active_ms = lengthy ? 90000 + sim_draw(s, 60000) :
-				 5000 + sim_draw(s, 15000);
-	draw_net(s, p);
-	draw_works(s, p);
-	if (lengthy)
-		p->op_ms *= 3;
-	p->fault_ms = 200 + sim_draw(s, lengthy ? 8000 : 2500);
+}
+
+static void draw_faults(struct sim *s, struct profile *p)
+{
+	uint32_t slow = 1u << F_PAUSE_LONG | 1u << F_CUT_COORD_LONG |
+			1u << F_STARVE;
+
 	p->faults = (uint32_t)sim_random(s) & (uint32_t)sim_random(s) &
 		    ((1u << FAULTS) - 1);
 	p->faults |= 1u << sim_draw(s, FAULTS);
-	if (!lengthy)
-		p->faults &= ~(1u << F_PAUSE_LONG);
+	if (p->theme == THEME_SWEEP)
+		p->faults = (p->faults & (uint32_t)sim_random(s)) | slow |
+			    1u << F_SLOW;
+	if (p->theme == THEME_SHORT || p->theme == THEME_SLOW)
+		p->faults &= ~slow;
+	if (p->theme == THEME_SLOW)
+		p->faults |= 1u << F_SLOW | 1u << F_LAG | 1u << F_ROLL;
 	if (!p->faults)
 		p->faults = 1u << F_KILL;
+}
+
+/* Long lives are few: they take long. */
+static enum theme draw_theme(struct sim *s)
+{
+	unsigned at = sim_draw(s, 100);
+
+	return at < 3 ? THEME_LONG :
+	       at < 5 ? THEME_SWEEP :
+	       at < 9 ? THEME_SLOW :
+			THEME_SHORT;
+}
+
+void nemesis_draw_profile(struct sim *s)
+{
+	struct profile *p = &s->p;
+
+	*p = (struct profile){ 0 };
+	p->theme = draw_theme(s);
+	if (s->theme)
+		p->theme = s->theme;
+	draw_sizes(s, p);
+	draw_net(s, p);
+	draw_works(s, p);
+	p->active_ms = 5000 + sim_draw(s, 15000);
+	p->fault_ms = 200 + sim_draw(s, 2500);
+	if (p->theme == THEME_LONG || p->theme == THEME_SWEEP) {
+		p->active_ms = 90000 + sim_draw(s, 60000);
+		p->op_ms *= 3;
+		p->fault_ms = 200 + sim_draw(s, 8000);
+	}
+	if (p->theme == THEME_SWEEP) {
+		p->active_ms = 180000 + sim_draw(s, 80000);
+		p->fault_ms = 4000 + sim_draw(s, 12000);
+		p->chunked = p->removals = true;
+		p->pct[1] = 25;
+		p->pct[3] = 12;
+	}
+	draw_faults(s, p);
 	p->careful = sim_chance(s, 750);
-	p->full = sim_chance(s, 100);
+	p->full = p->theme != THEME_SWEEP && sim_chance(s, 100);
 }

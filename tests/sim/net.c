@@ -210,6 +210,8 @@ static uint64_t not_before(struct sim *s, const struct conn *c, unsigned side)
 	unsigned node = c->node[side];
 	uint64_t at = s->node[node].paused_ms;
 
+	if (!at && side == 1 && c->starved_ms > s->now && !s->healing)
+		return c->starved_ms;
 	if (!at && node && node < SIM_CLIENT0 && c->kind == CONN_DATA &&
 	    side == 1)
 		at = s->donor[node - SIM_DONOR0].hold_ms;

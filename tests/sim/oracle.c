@@ -109,11 +109,13 @@ bool oracle_must_be_there(const struct sim *s, const struct key *k)
 	       oracle_must_be_there(s, &s->key[k->parent]);
 }
 
-/* Removed, and the TOMB has not died with all copies of its slot. */
+/* Removed, and the TOMB has not died with all copies of its slot. A store that
+ * was never confirmed may go on for a while. */
 static bool is_removed(const struct sim *s, const struct key *k)
 {
-	return k->removed_ms && k->acked.ts &&
-	       s->lost_ce[k->slot] < k->removed_ce;
+	if (!k->removed_ms || s->lost_ce[k->slot] >= k->removed_ce)
+		return false;
+	return k->acked.ts || s->now > k->removed_ms + 45000;
 }
 
 /* --- who counts ----------------------------------------------------------------- */
@@ -238,6 +240,12 @@ void oracle_removed(struct sim *s, uint32_t key, uint64_t ce)
 	k->removed_ms = s->now;
 	k->removed_ce = ce;
 	check_members(s, k->slot, key);
+}
+
+void oracle_swept(struct sim *s, uint32_t key, uint64_t ce)
+{
+	s->key[key].swept = true;
+	oracle_removed(s, key, ce);
 }
 
 /* --- loss ------------------------------------------------------------------------ */
@@ -428,25 +436,64 @@ static void check_next(struct sim *s, unsigned slot, const struct lr_cfg *old,
 	check_lost(s, slot, old, cfg);
 }
 
-/* A removal on purpose leaves as many synced copies as there shall be. */
+static unsigned count_usable(struct sim *s)
+{
+	struct lr_coord_row *row = calloc(SIM_DEVS * 2, sizeof *row);
+	size_t n = row ? lr_coord_rows(s->coord, row, SIM_DEVS * 2) : 0;
+	unsigned up = 0;
+
+	for (size_t i = 0; i < n && i < SIM_DEVS * 2; i++) {
+		unsigned dev = donor_dev(row[i].d.member.inc);
+
+		up += row[i].state == LR_DONOR_UP &&
+		      net_alive(&s->peer[dev], 1) &&
+		      s->peer[dev].c->hello_done;
+	}
+	free(row);
+	return up;
+}
+
+/* The coordinator hears of it. */
+void oracle_sealed(struct sim *s, const struct msg *m)
+{
+	for (size_t i = 0; i < m->blob->n; i++) {
+		struct seal_ack *a =
+			&s->ack[donor_dev(m->inc)][m->blob->reports[i].slot];
+
+		if (a->inc == m->inc && a->epoch == m->epoch)
+			a->heard = true;
+	}
+}
+
+/* A removal on purpose leaves as many synced copies as there can be. Who was
+ * told to stop does not wait for all of them. */
 static void check_removed(struct sim *s, unsigned slot,
 			  const struct lr_cfg *old, const struct lr_cfg *cfg)
 {
 	unsigned copies = slot / (s->p.nslots / LR_CLASSES) + 1;
-	unsigned src = (unsigned)__builtin_popcount(cfg->src);
+	unsigned src = (unsigned)__builtin_popcount(cfg->src), up;
 
+	if (src >= copies)
+		return;
 	for (unsigned i = 0; i < old->n; i++) {
 		struct donor *d = donor_of(s, old->mem[i]);
 
-		if (!d || lr_cfg_index(cfg, old->mem[i]) >= 0 ||
-		    !could_be_source(s, old, i, slot, cfg->ce) || d->leaving)
+		if (!d || lr_cfg_index(cfg, old->mem[i]) >= 0 || d->leaving ||
+		    !could_be_source(s, old, i, slot, cfg->ce) ||
+		    !s->ack[d->dev][slot].heard)
 			continue;
-		if (src < copies && src + 1 < old->n)
-			continue; /* with few donors that is as it must be */
-		if (src < 1)
+		up = count_usable(s);
+		if (src < (copies < up ? copies : up))
 			sim_wrong(s, "slot %u: dev %u was removed too early",
 				  slot, d->dev);
 	}
+}
+
+void oracle_decided(struct sim *s, const struct lr_view *v)
+{
+	for (unsigned i = 0; i < s->p.nslots; i++)
+		if (s->committed[i].ce && v->cfg[i].ce > s->committed[i].ce)
+			check_removed(s, i, &s->committed[i], &v->cfg[i]);
 }
 
 static void tell_commit(struct sim *s, unsigned slot, const struct lr_cfg *cfg)
@@ -473,10 +520,8 @@ void oracle_commit(struct sim *s, const struct lr_view *v)
 		if (s->verbose)
 			tell_commit(s, i, cfg);
 		remember(s, i, cfg);
-		if (old.ce) {
+		if (old.ce)
 			check_next(s, i, &old, cfg);
-			check_removed(s, i, &old, cfg);
-		}
 		s->committed[i] = *cfg;
 		for (unsigned k = 0; k < cfg->n; k++) {
 			struct donor *d = synced_member(s, i, cfg, k);
@@ -517,6 +562,10 @@ void oracle_stored(struct sim *s, struct donor *d, unsigned slot,
 		return;
 	/* A store that was never confirmed may still try members that have not
 	 * pulled its TOMB so far. */
+	if (k->swept && !open && counts(d, slot, &s->committed[slot]) &&
+	    s->lost_ce[slot] < k->removed_ce)
+		sim_wrong(s, "dev %u stores %u after it was swept", d->dev,
+			  e->key);
 	if (is_removed(s, k) && d->slot[slot].st.inst.ce >= k->removed_ce)
 		sim_wrong(s, "dev %u stores %u that was removed", d->dev,
 			  e->key);

@@ -185,7 +185,6 @@ static enum lr_err apply(struct sim *s, struct donor *d, const struct msg *m,
 
 	*ret = m->tag;
 	serve_stored(there, &st);
-	st.syncing = d->slot[m->slot].st.status == LR_SLOT_SYNCING;
 	switch (lr_slot_put(&st, &m->tag, m->flags)) {
 	case LR_PUT_STORE:
 		err = serve_store(s, d, m->slot, &e,
@@ -201,9 +200,6 @@ static enum lr_err apply(struct sim *s, struct donor *d, const struct msg *m,
 	case LR_PUT_REFUSED:
 		*ret = st.tag;
 		return LR_E_CONFLICT;
-	case LR_PUT_LATER:
-		*ret = st.tag;
-		return LR_E_BUSY;
 	}
 	return LR_E_FAILED;
 }

@@ -146,7 +146,7 @@ static void clear(struct sim *s)
 		s->key[i].tags = NULL;
 		s->key[i].hist = NULL;
 	}
-	memset(s->op, 0, sizeof s->op);
+	memset(s->op, 0, s->n_ops * sizeof s->op[0]);
 	memset(s->node, 0, sizeof s->node);
 	memset(s->cut, 0, sizeof s->cut);
 	memset(s->ack, 0, s->n_devs * sizeof s->ack[0]);
@@ -156,7 +156,7 @@ static void clear(struct sim *s)
 	memset(s->lost_ce, 0, sizeof s->lost_ce);
 	s->n_heap = 0;
 	s->n_devs = s->n_keys = s->n_objects = s->n_registers = 0;
-	s->op_hint = s->n_corrupted = 0;
+	s->n_ops = s->n_corrupted = 0;
 	s->next_val = s->lin_clock = s->disk_prepared = s->seq = 0;
 	s->coord_gen = 0;
 	s->on_disk = s->healing = false;
@@ -193,14 +193,35 @@ static void begin(struct sim *s)
 	sim_at(s, s->now + 1500, nemesis_next, NULL, 0);
 }
 
+/* Who sleeps is let sleep. */
+static uint64_t all_awake_ms(const struct sim *s)
+{
+	uint64_t at = s->now;
+
+	for (unsigned i = 0; i < SIM_NODES; i++)
+		if (s->node[i].paused_ms > at)
+			at = s->node[i].paused_ms;
+	return at;
+}
+
+/* Every operation has a deadline. */
+static bool any_op(const struct sim *s)
+{
+	for (unsigned i = 0; i < s->n_ops; i++)
+		if (s->op[i].used)
+			return true;
+	return false;
+}
+
 static void heal(struct sim *s)
 {
-	uint64_t end = s->now + HEAL_MS;
+	uint64_t end = all_awake_ms(s) + HEAL_MS;
 	char why[200] = "";
 
 	SAY(s, "all is healed");
 	s->healing = true;
 	nemesis_heal(s);
+	run_until(s, all_awake_ms(s));
 	while (!s->wrong[0] && s->now < end &&
 	       !oracle_healed(s, why, sizeof why)) {
 		nemesis_mend(s);
@@ -208,7 +229,9 @@ static void heal(struct sim *s)
 	}
 	if (!s->wrong[0] && !oracle_healed(s, why, sizeof why))
 		sim_wrong(s, "not whole after healing: %s", why);
-	run_until(s, s->now + 31000);
+	end = s->now + 31000;
+	while (!s->wrong[0] && s->now < end && any_op(s))
+		run_until(s, s->now + 200);
 }
 
 static void read_all(struct sim *s)

@@ -113,6 +113,7 @@ struct conn {
 	struct pipe to[2];
 	uint64_t inc;	       /* of the donor at one end */
 	bool hello_done, may_leave; /* at the coordinator */
+	uint64_t starved_ms; /* the donor does not read it before */
 };
 
 struct link { /* a conn, as long as it is the same one */
@@ -183,7 +184,7 @@ struct entry {
 
 struct seal_ack { /* the last one, of a device for a slot */
 	uint64_t inc, epoch, ce;
-	bool synced;
+	bool synced, heard; /* by the coordinator */
 };
 
 struct dslot {
@@ -296,6 +297,7 @@ struct key {
 	uint64_t acked_ce, acked_ms;
 	struct lr_tag acked; /* highest that ALL had */
 	uint64_t remove_began, removed_ms, removed_ce; /* 0: not */
+	bool swept;
 	bool may_lose, corrupted, has_removals, expiring;
 	struct tag_val *tags;
 	unsigned n_tags, cap_tags;
@@ -308,7 +310,16 @@ struct past_cfg {
 	unsigned n, cap;
 };
 
+enum theme {
+	THEME_ANY, /* drawn */
+	THEME_SHORT,
+	THEME_LONG,
+	THEME_SWEEP, /* writers that sleep, TOMBs that are collected */
+	THEME_SLOW, /* stores take seconds while configurations change */
+};
+
 struct profile { /* drawn for each run */
+	enum theme theme;
 	unsigned nslots, devs, clients, registers;
 	uint64_t active_ms;
 	unsigned delay_ms, jitter_ms, late_permille, late_ms;
@@ -328,6 +339,7 @@ struct disk_job {
 struct sim {
 	uint64_t seed, rng, now, steps, seq;
 	bool verbose, healing;
+	enum theme theme;
 	struct profile p;
 	struct event *heap;
 	size_t n_heap, cap_heap;
@@ -339,7 +351,7 @@ struct sim {
 	size_t n_free_conn;
 	struct msg *free_msg;
 	struct cop op[SIM_OPS];
-	unsigned op_hint;
+	unsigned n_ops; /* places that were ever used */
 
 	/* the coordinator */
 	struct lr_coord *coord;
@@ -500,6 +512,11 @@ void oracle_donor_slot(struct sim *s, struct donor *d, unsigned slot);
 void oracle_acked(struct sim *s, uint32_t key, const struct lr_tag *tag,
 		  uint64_t ce);
 void oracle_removed(struct sim *s, uint32_t key, uint64_t ce);
+/* A sweep's TOMB was taken by ALL. */
+void oracle_swept(struct sim *s, uint32_t key, uint64_t ce);
+/* What the coordinator is about to commit. */
+void oracle_decided(struct sim *s, const struct lr_view *v);
+void oracle_sealed(struct sim *s, const struct msg *m);
 void oracle_deaths(struct sim *s); /* somebody died, or rotted */
 bool oracle_would_lose(struct sim *s, const struct donor *d);
 void oracle_fetched(struct sim *s, const struct work *w, const struct cop *o);

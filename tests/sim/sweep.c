@@ -12,8 +12,11 @@ static void swept_cb(struct sim *s, struct cop *o)
 	struct donor *d = o->arg;
 
 	d->sweeps_out--;
-	if (o->op.result == LR_E_OK || o->op.result == LR_E_SUPERSEDED)
-		s->sweeps++;
+	if (o->op.result != LR_E_OK)
+		return;
+	s->sweeps++;
+	if (s->key[o->key].kind == KEY_OBJECT)
+		oracle_swept(s, o->key, o->op.cfg.ce);
 }
 
 static void put_tomb(struct sim *s, struct donor *d, uint32_t key,
