@@ -10,6 +10,7 @@ include tests/unit/daemon.mk
 include tests/unit/tui.mk
 include tests/cli/cli.mk
 include tests/lab/lab.mk
+include tests/sim.mk
 
 # Checks of the tree itself.
 tree_checks = tests/check-pure tests/check-listed tests/check-docs

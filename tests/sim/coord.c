@@ -277,12 +277,17 @@ void coord_acts(struct sim *s)
 
 /* --- what it hears ----------------------------------------------------------------- */
 
+/* Of several links the one that was made last counts. */
+static void hello_on(struct link *l, struct conn *c)
+{
+	if (!net_alive(l, 1) || l->c->no < c->no)
+		*l = (struct link){ c, c->gen };
+}
+
 static void take_hello(struct sim *s, struct conn *c, struct msg *m)
 {
-	unsigned dev = donor_dev(m->inc);
-
 	c->inc = m->inc;
-	s->peer[dev] = (struct link){ c, c->gen };
+	hello_on(&s->peer[donor_dev(m->inc)], c);
 	ask_slots(s, c);
 }
 
@@ -348,8 +353,7 @@ static void take(struct sim *s, struct conn *c, struct msg *m)
 		break;
 	case MSG_HELLO:
 		if (c->kind == CONN_CLIENT)
-			s->requester[c->node[0] - SIM_CLIENT0] =
-				(struct link){ c, c->gen };
+			hello_on(&s->requester[c->node[0] - SIM_CLIENT0], c);
 		else
 			take_hello(s, c, m);
 		break;

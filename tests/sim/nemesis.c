@@ -358,7 +358,7 @@ static void roll(struct sim *s)
 
 /* --- one after the other ---------------------------------------------------------------- */
 
-static void pause_long(struct sim *s)
+static void pause_any(struct sim *s)
 {
 	unsigned node = sim_chance(s, 700) ? any_client(s)->node :
 					     any_donor(s)->node;
@@ -367,6 +367,49 @@ static void pause_long(struct sim *s)
 	net_pause(s, node,
 		  s->now + (longer ? span(s, 122000, 160000) :
 				     span(s, 48000, 72000)));
+}
+
+static struct work *find_closing(struct sim *s)
+{
+	for (unsigned i = 0; i < s->p.clients; i++)
+		for (unsigned k = 0; k < SIM_WORKS; k++) {
+			struct work *w = &s->client[i].work[k];
+
+			if (w->kind == WORK_UPLOAD &&
+			    w->phase == UP_STREAMING && !w->in_flight &&
+			    w->next == s->key[w->key].n_chunks)
+				return w;
+		}
+	return NULL;
+}
+
+/* It wakes just in time to close, and its close takes long. */
+static bool sleeper(struct sim *s)
+{
+	struct work *w = find_closing(s);
+	const struct lr_cfg *cfg;
+
+	if (!w)
+		return false;
+	net_pause(s, w->c->node, w->touched_ms + 59990 - sim_draw(s, 2500));
+	cfg = &s->committed[s->key[w->key].slot];
+	for (unsigned i = 0; i < cfg->n; i++) {
+		struct donor *d = donor_of(s, cfg->mem[i]);
+
+		if (!d)
+			continue;
+		d->slow_permille = 800;
+		d->slow_ms = 8000;
+		sim_at(s, s->now + 70000, fast_cb, d, 0);
+	}
+	return true;
+}
+
+static void pause_long(struct sim *s)
+{
+	if (s->p.theme == THEME_SWEEP && sim_chance(s, 600) && sleeper(s))
+		return;
+	pause_any(s);
 }
 
 static void starve(struct sim *s)

@@ -123,6 +123,7 @@ struct conn *net_connect(struct sim *s, unsigned from, unsigned to,
 	gen = c->gen;
 	memset(c, 0, sizeof *c);
 	c->gen = gen + 1;
+	c->no = ++s->conns;
 	c->kind = kind;
 	c->node[0] = from;
 	c->node[1] = to;

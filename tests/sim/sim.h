@@ -109,6 +109,7 @@ struct conn {
 	enum conn_kind kind;
 	unsigned node[2]; /* [0] dialled */
 	uint32_t gen;	  /* of the use of this place */
+	uint64_t no;	  /* later is higher */
 	bool used, open[2];
 	struct pipe to[2];
 	uint64_t inc;	       /* of the donor at one end */
@@ -337,7 +338,7 @@ struct disk_job {
 };
 
 struct sim {
-	uint64_t seed, rng, now, steps, seq;
+	uint64_t seed, rng, now, steps, seq, conns;
 	bool verbose, healing;
 	enum theme theme;
 	struct profile p;
