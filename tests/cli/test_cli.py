@@ -13,8 +13,9 @@ LANRAM = os.environ.get("LANRAM") or os.path.join(
     os.environ.get("top_builddir", "."), "cli", "lanram")
 SOURCE = os.environ.get("top_srcdir", ".")
 COMMANDS = ("store retrieve list stat remove register name status donors ping "
-            "pending admit refuse revoke lend drain forget").split()
-SHOWING = "list stat register name status donors ping pending lend".split()
+            "pending admit refuse lend drain revoke forget rebuild events top").split()
+SHOWING = ("list stat register name status donors ping pending lend "
+           "events top").split()
 
 
 class Result:
