@@ -534,6 +534,8 @@ void nemesis_mend(struct sim *s)
 	for (unsigned i = 0; i < s->n_devs; i++) {
 		struct donor *d = &s->donor[i];
 
+		if (s->p.full)
+			d->lent += d->lent / 10;
 		if (d->leaving && s->node[d->node].up)
 			let_leave(s, d);
 		else if (d->gone_for_good && d->forgotten != d->inc)
