@@ -368,6 +368,8 @@ enum lr_err lr_coord_hello(struct lr_coord *c, const struct lr_coord_donor *d,
 	if (!lr_view_put_member(&c->view, &m))
 		return LR_E_NO_MEMORY;
 	r->d = *d;
+	r->beat.lent = d->lent; /* until the first heartbeat tells */
+	r->beat.used = d->used;
 	now_up(c, r, now_ms);
 	coord_row_dirty(c, r);
 	c->publish = c->scan = true;
