@@ -3,7 +3,8 @@ sbin_PROGRAMS += daemon/lanramd
 daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
 	daemon/log.c daemon/log.h \
 	daemon/coordinator/coordinator.c daemon/coordinator/coordinator.h \
-	daemon/coordinator/state.c daemon/coordinator/peers.c \
+	daemon/coordinator/state.c daemon/coordinator/state_codec.c \
+	daemon/coordinator/state_codec.h daemon/coordinator/peers.c \
 	daemon/coordinator/donors.c daemon/coordinator/devices.c \
 	daemon/coordinator/query.c daemon/coordinator/objects.c \
 	daemon/coordinator/watch.c \

@@ -271,7 +271,7 @@ static void announce(struct lr_coordinator *k)
 	char id[LR_DEV_TEXT + 1];
 
 	if (k->first_start)
-		lr_state_devices(k);
+		lr_state_changed(k);
 	if (k->b.cfg->discovery)
 		k->publisher = lr_publish_start(k->b.cfg->pool,
 						lr_coordinator_pool(k),

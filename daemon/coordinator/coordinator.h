@@ -2,7 +2,8 @@
 /* The coordinator daemon: one loop around the rules of core/coord.h.
  *
  *   coordinator.c  start, tick, and what the rules ask for
- *   state.c        the state files, written off the loop
+ *   state.c        the state files, written off the loop; state_codec.c: what
+ *                  is in them
  *   peers.c        links: hello, enrolment, pushes
  *   donors.c       what donors say, to the rules
  *   devices.c      who is admitted, who wants in
@@ -101,8 +102,8 @@ bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
 		   uint64_t *ret_prepared, bool *ret_found);
 void lr_state_prepare(struct lr_coordinator *k, uint64_t epoch);
 void lr_state_commit(struct lr_coordinator *k);
-/* The device list changed, or which slots hold something. */
-void lr_state_devices(struct lr_coordinator *k);
+/* The device list, what slots hold, or a record (state_codec.h) changed. */
+void lr_state_changed(struct lr_coordinator *k);
 void lr_state_tick(struct lr_coordinator *k, uint64_t now_ms);
 void lr_state_free(struct lr_coordinator *k);
 

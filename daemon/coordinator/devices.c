@@ -51,7 +51,7 @@ bool lr_devices_admit(struct lr_coordinator *k, const struct lr_dev *dev,
 	d->roles |= roles;
 	snprintf(d->name, sizeof d->name, "%s", name);
 	k->devices_version++;
-	lr_state_devices(k);
+	lr_state_changed(k);
 	lr_peers_push_devices(k);
 	return true;
 }
@@ -90,7 +90,7 @@ void lr_devices_revoke(struct lr_coordinator *k, const struct lr_dev *dev)
 		lr_log_escape(d->name, strlen(d->name), safe, sizeof safe));
 	d->roles = 0;
 	k->devices_version++;
-	lr_state_devices(k);
+	lr_state_changed(k);
 	lr_peers_push_devices(k);
 	if (!lr_peers_revoke(k, dev))
 		(void)lr_coord_forget(k->rules, dev, lr_now_ms());

@@ -3,8 +3,9 @@
  * fsync of the folder), written by one job at a time off the loop:
  *
  *   prepared  the highest epoch that any SEAL may carry
- *   state     format, admitted devices, the committed view, and which slots
- *             held something (so that an empty one is not missed later)
+ *   state     format, admitted devices, the committed view, which slots held
+ *             something (so that an empty one is not missed later), and
+ *             records of other parts (state_codec.h)
  *
  * Both end with an XXH3 checksum: what was cut or rotted is refused, never
  * half believed. A write that fails is tried again each second: nothing is
@@ -19,29 +20,25 @@
 #include <xxhash.h>
 
 #include "daemon/coordinator/coordinator.h"
+#include "daemon/coordinator/state_codec.h"
 #include "daemon/log.h"
 
-#define MAGIC 0x314d41524e414cu /* "LANRAM1" */
 #define FILE_MAX (64u << 20)
 #define RETRY_MS 1000
 #define HOLDS_MS 2000 /* how often a change of `holds` is written */
-
-struct buffer {
-	uint8_t *p;
-	size_t len;
-};
 
 struct lr_state {
 	struct lr_coordinator *k;
 	char dir[256];
 	uv_work_t work;
 	bool busy;
-	enum job { JOB_PREPARED, JOB_COMMIT, JOB_DEVICES } job; /* that runs */
-	bool want_prepared, want_devices;
-	struct buffer commit; /* encoded when the rules asked; p NULL: none */
+	enum job { JOB_PREPARED, JOB_COMMIT, JOB_CHANGED } job; /* that runs */
+	bool want_prepared, want_changed;
+	struct lr_bytes commit; /* encoded when the rules asked; p NULL: none */
 	uint64_t prepared, retry_ms, holds_ms;
 	uint8_t holds[LR_SLOTS / 8]; /* as written */
-	struct buffer buf; /* of the job that runs */
+	struct lr_bytes buf; /* of the job that runs */
+	struct lr_bytes kept; /* records that a newer version wrote */
 	int error;
 };
 
@@ -75,7 +72,7 @@ static int sync_folder(const char *dir)
 }
 
 static int replace_file(const char *dir, const char *name,
-			const struct buffer *b)
+			const struct lr_bytes *b)
 {
 	char path[512], tmp[520];
 	int fd, err;
@@ -95,7 +92,7 @@ static int replace_file(const char *dir, const char *name,
 }
 
 /* 0, ENOENT, or what is wrong; EBADMSG: the checksum. */
-static int read_file(const char *dir, const char *name, struct buffer *ret)
+static int read_file(const char *dir, const char *name, struct lr_bytes *ret)
 {
 	char path[512];
 	struct stat st;
@@ -127,10 +124,10 @@ static int read_file(const char *dir, const char *name, struct buffer *ret)
 
 /* --- encoding ------------------------------------------------------------ */
 
-static void finish(struct lr_writer *w)
-{
-	lr_w_u64(w, XXH3_64bits(w->p, w->len));
-}
+/* What parts of the coordinator keep; see state_codec.h. */
+static const struct lr_state_record records[] = {
+	{ .tag = 0 }, /* the end */
+};
 
 static bool encode_prepared(struct lr_state *s)
 {
@@ -138,24 +135,11 @@ static bool encode_prepared(struct lr_state *s)
 
 	if (!w.p)
 		return false;
-	lr_w_u64(&w, MAGIC);
+	lr_w_u64(&w, LR_STATE_MAGIC);
 	lr_w_u64(&w, s->prepared);
-	finish(&w);
-	s->buf = (struct buffer){ w.p, w.len };
+	lr_w_u64(&w, XXH3_64bits(w.p, w.len));
+	s->buf = (struct lr_bytes){ w.p, w.len };
 	return true;
-}
-
-static void encode_devices(const struct lr_coordinator *k, struct lr_writer *w)
-{
-	lr_w_u64(w, k->devices_version);
-	lr_w_u32(w, (uint32_t)k->n_devices);
-	for (size_t i = 0; i < k->n_devices; i++) {
-		struct lr_rec_device rec = { k->devices[i].dev,
-					     k->devices[i].roles,
-					     lr_str(k->devices[i].name) };
-
-		lr_enc_rec_device(w, &rec);
-	}
 }
 
 static void note_holds(struct lr_state *s)
@@ -175,92 +159,10 @@ static bool holds_changed(const struct lr_state *s)
 	return false;
 }
 
-static bool encode_state(struct lr_state *s, struct buffer *ret)
+static bool encode_state(struct lr_state *s, struct lr_bytes *ret)
 {
-	const struct lr_coordinator *k = s->k;
-	const struct lr_view *v = lr_coord_view(k->rules);
-	struct lr_view_enc enc;
-	unsigned parts;
-	size_t cap;
-	struct lr_writer w;
-
-	lr_view_enc_whole(&enc, v);
-	parts = lr_view_enc_parts(&enc, LR_VALUE_MAX);
-	cap = parts * (LR_VALUE_MAX + 4) + k->n_devices * 128 +
-	      sizeof s->holds + 256;
-	w = lr_writer(malloc(cap), cap);
-	if (!w.p)
-		return false;
-	lr_w_u64(&w, MAGIC);
-	lr_w_u32(&w, 1);
-	lr_w_str(&w, lr_str(k->b.cfg->pool));
-	encode_devices(k, &w);
-	lr_w_u64(&w, v->epoch);
-	lr_w_u32(&w, parts);
-	for (unsigned i = 0; i < parts; i++) {
-		struct lr_writer part = lr_writer(w.p + w.len + 4,
-						  LR_VALUE_MAX);
-
-		if (!lr_view_enc_next(&enc, &part))
-			break;
-		lr_w_u32(&w, (uint32_t)part.len);
-		w.len += part.len;
-	}
 	note_holds(s);
-	lr_w_bytes(&w, s->holds, sizeof s->holds);
-	finish(&w);
-	*ret = (struct buffer){ w.p, w.len };
-	return !w.bad;
-}
-
-static bool decode_devices(struct lr_coordinator *k, struct lr_reader *r)
-{
-	uint32_t n;
-	struct lr_rec_device rec;
-
-	k->devices_version = lr_r_u64(r);
-	n = lr_r_u32(r);
-	if (r->bad || n > r->left / 35)
-		return false;
-	k->devices = calloc(n ? n : 1, sizeof *k->devices);
-	if (!k->devices)
-		return false;
-	for (; k->n_devices < n; k->n_devices++) {
-		struct lr_device_row *d = &k->devices[k->n_devices];
-
-		if (!lr_dec_rec_device(r, &rec))
-			return false;
-		d->dev = rec.dev;
-		d->roles = rec.roles;
-		lr_str_copy(rec.name, d->name, sizeof d->name);
-	}
-	return true;
-}
-
-static bool decode_state(struct lr_coordinator *k, const struct buffer *b,
-			 struct lr_view *v)
-{
-	struct lr_reader r = lr_reader(b->p, b->len);
-	const uint8_t *at;
-	uint32_t parts;
-
-	if (lr_r_u64(&r) != MAGIC || lr_r_u32(&r) != 1)
-		return false;
-	lr_r_str(&r);
-	if (!decode_devices(k, &r))
-		return false;
-	v->epoch = lr_r_u64(&r);
-	parts = lr_r_u32(&r);
-	for (uint32_t i = 0; i < parts && !r.bad; i++) {
-		uint32_t len = lr_r_u32(&r);
-		at = lr_r_bytes(&r, len);
-		if (!at || lr_view_apply(v, at, len) != LR_E_OK)
-			return false;
-	}
-	at = lr_r_bytes(&r, sizeof k->state->holds);
-	for (unsigned n = 0; at && n < LR_SLOTS; n++)
-		k->used[n].entries = at[n / 8] >> n % 8 & 1;
-	return lr_r_done(&r);
+	return lr_state_encode(s->k, records, &s->kept, s->holds, ret);
 }
 
 /* --- opening ------------------------------------------------------------- */
@@ -280,7 +182,7 @@ bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
 		   uint64_t *ret_prepared, bool *ret_found)
 {
 	struct lr_state *s = calloc(1, sizeof *s);
-	struct buffer b;
+	struct lr_bytes b;
 	struct lr_reader r;
 	int err;
 
@@ -294,7 +196,7 @@ bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
 	if (err && err != ENOENT)
 		return refuse(s, "state", err);
 	if (!err) {
-		bool good = decode_state(k, &b, ret_view);
+		bool good = lr_state_decode(k, records, &b, ret_view, &s->kept);
 
 		free(b.p);
 		if (!good)
@@ -306,7 +208,7 @@ bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
 		return refuse(s, "prepared", err);
 	if (!err) {
 		r = lr_reader(b.p, b.len);
-		if (lr_r_u64(&r) == MAGIC)
+		if (lr_r_u64(&r) == LR_STATE_MAGIC)
 			*ret_prepared = lr_r_u64(&r);
 		free(b.p);
 	}
@@ -334,8 +236,8 @@ static void retry_job(struct lr_state *s)
 		 s->dir, strerror(s->error));
 	if (s->job == JOB_PREPARED)
 		s->want_prepared = true;
-	else if (s->job == JOB_DEVICES)
-		s->want_devices = true;
+	else if (s->job == JOB_CHANGED)
+		s->want_changed = true;
 	else
 		s->commit = s->buf;
 	if (s->job == JOB_COMMIT)
@@ -356,7 +258,7 @@ static void after_work_cb(uv_work_t *work, int status)
 	if (s->error || s->k->stopped)
 		return;
 	/* The rules first: what is encoded from here on is what they hold. */
-	if (s->job != JOB_DEVICES) {
+	if (s->job != JOB_CHANGED) {
 		lr_coord_persisted(s->k->rules, lr_now_ms());
 		lr_coordinator_act(s->k);
 	}
@@ -375,11 +277,11 @@ static bool choose_job(struct lr_state *s)
 		s->job = JOB_COMMIT;
 		s->buf = s->commit;
 		s->commit.p = NULL;
-	} else if (s->want_devices) {
-		s->job = JOB_DEVICES;
+	} else if (s->want_changed) {
+		s->job = JOB_CHANGED;
 		if (!encode_state(s, &s->buf))
 			return false;
-		s->want_devices = false;
+		s->want_changed = false;
 	} else {
 		return false;
 	}
@@ -391,7 +293,7 @@ static void start_job(struct lr_state *s)
 	if (s->busy || s->k->stopped || s->retry_ms)
 		return;
 	if (!choose_job(s)) {
-		if (s->want_prepared || s->want_devices)
+		if (s->want_prepared || s->want_changed)
 			s->retry_ms = lr_now_ms() + RETRY_MS;
 		return;
 	}
@@ -419,9 +321,9 @@ void lr_state_commit(struct lr_coordinator *k)
 	start_job(s);
 }
 
-void lr_state_devices(struct lr_coordinator *k)
+void lr_state_changed(struct lr_coordinator *k)
 {
-	k->state->want_devices = true;
+	k->state->want_changed = true;
 	start_job(k->state);
 }
 
@@ -434,13 +336,15 @@ void lr_state_tick(struct lr_coordinator *k, uint64_t now_ms)
 	if (now_ms >= k->state->holds_ms) {
 		k->state->holds_ms = now_ms + HOLDS_MS;
 		if (holds_changed(k->state))
-			lr_state_devices(k);
+			lr_state_changed(k);
 	}
 }
 
 void lr_state_free(struct lr_coordinator *k)
 {
-	if (k->state)
+	if (k->state) {
 		free(k->state->commit.p);
+		free(k->state->kept.p);
+	}
 	free(k->state);
 }

@@ -1,1 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+# Parts of daemon/ that stand alone.
+daemon_tests = tests/unit/test_state
+check_PROGRAMS += $(daemon_tests)
+TESTS += $(daemon_tests)
+
+tests_unit_test_state_SOURCES = tests/unit/test_state.c \
+	daemon/coordinator/state_codec.c
+tests_unit_test_state_LDADD = lib/net/liblrnet.la lib/wire/liblrwire.la \
+	lib/core/liblrcore.la $(XXHASH_LIBS) $(UV_LIBS) $(OPENSSL_LIBS) \
+	$(CMOCKA_LIBS)
