@@ -37,6 +37,7 @@ struct cli {
 	bool json, is_public, is_long, all, undo, quiet, help;
 	const char *kind, *count, *delay, *seed, *donors, *at; /* top, events */
 	bool follow, once, readonly, no_mouse, simulate;
+	const char *size, *large, *disk, *svg; /* bench */
 	const char *const *commands; /* all names, NULL ends them */
 };
 
@@ -60,6 +61,7 @@ int cli_name(struct cli *c, int argc, char **argv);
 int cli_rebuild(struct cli *c, int argc, char **argv);
 int cli_events(struct cli *c, int argc, char **argv);
 int cli_top(struct cli *c, int argc, char **argv);
+int cli_bench(struct cli *c, int argc, char **argv);
 
 /* --- pool.c: which daemon, and asking it ---------------------------------- */
 

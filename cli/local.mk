@@ -2,6 +2,10 @@
 bin_PROGRAMS += cli/lanram
 cli_lanram_SOURCES = \
 	cli/admin.c \
+	cli/bench.c \
+	cli/bench.h \
+	cli/bench_media.c \
+	cli/bench_show.c \
 	cli/cli.h \
 	cli/donors.c \
 	cli/events.c \

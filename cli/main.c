@@ -67,6 +67,16 @@ static const struct cli_opt top_opts[] = {
 	JSON, COMMON
 };
 
+static const struct cli_opt bench_opts[] = {
+	{ "count", 'n', "N", "strings to store; default: 500", AT(count) },
+	{ "size", 0, "SIZE", "of a string; default: 2KiB", AT(size) },
+	{ "large", 0, "SIZE", "of one large object, 0 for none; default: 64MiB", AT(large) },
+	{ "copies", 0, "1|2|3", "on so many donors; default: 2", AT(copies) },
+	{ "disk", 0, "PATH", "a folder, file or block device; default: every disk", AT(disk) },
+	{ "svg", 0, "FILE", "the bars as a picture", AT(svg) },
+	JSON, COMMON
+};
+
 static const struct cli_opt name_opts[] = {
 	{ "if", 0, "TAG", "only if that is the current tag", AT(if_tag) },
 	{ "if-absent", 0, NULL, "only if it is not there", AT(if_absent) },
@@ -94,6 +104,7 @@ static const struct cli_cmd commands[] = {
 	{ "rebuild", "pause|resume", "copy nothing for now, or go on", 1, 1, plain_opts, cli_rebuild },
 	{ "events", "", "what happened to the pool", 0, 0, events_opts, cli_events },
 	{ "top", "", "the pool at a glance, live", 0, 0, top_opts, cli_top },
+	{ "bench", "", "this pool beside this machine's RAM and disks", 0, 0, bench_opts, cli_bench },
 };
 /* clang-format on */
 #define N_COMMANDS (sizeof commands / sizeof *commands)

@@ -13,9 +13,9 @@ LANRAM = os.environ.get("LANRAM") or os.path.join(
     os.environ.get("top_builddir", "."), "cli", "lanram")
 SOURCE = os.environ.get("top_srcdir", ".")
 COMMANDS = ("store retrieve list stat remove register name status donors ping "
-            "pending admit refuse lend drain revoke forget rebuild events top").split()
+            "pending admit refuse lend drain revoke forget rebuild events top bench").split()
 SHOWING = ("list stat register name status donors ping pending lend "
-           "events top").split()
+           "events top bench").split()
 
 
 class Result:
@@ -150,6 +150,8 @@ def test_wrong_values(k):
                  ("lend", ""), ("lend", "5 apples"),
                  ("admit", "x", "--role", "king"),
                  ("admit", "x", "--role", "donor,"), ("admit", ""),
+                 ("bench", "--count", "none"), ("bench", "--size", "1GiB"),
+                 ("bench", "--large", "much"), ("bench", "--copies", "9"),
                  ("drain", ""), ("forget", "x" * 200)):
         usage_error(k.run(*args, code=2))
     r = k.run("store", "-", "--name", "evil\x1b[2J", code=2)
