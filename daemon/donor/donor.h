@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control side of a donor, on the main thread:
+ *
+ *   donor.c  start and stop; the links to the coordinator, heartbeats, and
+ *            what goes between coordinator and shard
+ *   lend.c   how much is lent: the owner's word, and what the host has left
+ *   leave.c  going: SIGTERM, and what is here alone
+ *   local.c  the local socket
+ */
+#ifndef LR_DONOR_DONOR_H
+#define LR_DONOR_DONOR_H
+
+#include "daemon/base.h"
+#include "daemon/donor/host.h"
+#include "daemon/donor/shard.h"
+
+struct lr_donor {
+	struct lr_base b; /* first: its callbacks lead here */
+	struct lr_shard shard;
+	struct lr_mailbox mail; /* from the shard */
+	struct lr_attach *control, *beat;
+	uint64_t link; /* counts control links; 0 before the first */
+	bool linked;
+	uv_timer_t timer;
+	struct lr_listener *local;
+	struct lr_donor_link *locals;
+	struct lr_host host;
+	char lend[256];
+	uint64_t inc, lent, seq, host_ms, leave_ms, leave_ask_ms;
+	char addrs[LR_ADDRS_MAX];
+	bool leaving, stopped, said_alone;
+	bool again; /* run anew, as another incarnation */
+};
+
+/* donor.c: ends it; may be called twice */
+void lr_donor_stop(struct lr_donor *d);
+
+/* lend.c */
+bool lr_lend_start(struct lr_donor *d);
+void lr_lend_tick(struct lr_donor *d, uint64_t now);
+/* The owner's word; false: malformed, nothing changed. */
+bool lr_lend_set(struct lr_donor *d, const char *spec);
+
+/* leave.c */
+void lr_leave_stop_cb(struct lr_base *b);
+void lr_leave_tick(struct lr_donor *d, uint64_t now);
+
+/* local.c; false: said why */
+bool lr_local_start(struct lr_donor *d);
+void lr_local_stop(struct lr_donor *d);
+
+#endif

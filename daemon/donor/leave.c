@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leaving (SIGTERM):
+ *   1 LEAVE is asked; the coordinator moves what is here and answers "go"
+ *   2 go, or leave_wait_s is over with nothing here alone: stop
+ *   3 over, but something is here alone: waits on, and says so
+ *   4 a second SIGTERM, or no coordinator: stop at once, say what is lost
+ */
+#include "daemon/donor/donor.h"
+#include "daemon/log.h"
+
+#define LEAVE_ASK_MS 200
+
+static void leave_cb(struct lr_link *link, enum lr_err err,
+		     const struct lr_frame *f, void *arg)
+{
+	struct lr_donor *d = arg;
+	struct lr_msg_leave_r m;
+
+	(void)link;
+	if (d->stopped || err || f->h.type != LR_M_LEAVE_R ||
+	    !lr_dec_leave_r(f->meta, f->h.meta, &m))
+		return;
+	if (m.err == LR_E_OK) {
+		lr_info("every copy has moved, leaving");
+		lr_donor_stop(d);
+	}
+}
+
+static void ask_leave(struct lr_donor *d, uint64_t now)
+{
+	struct lr_link *link = lr_attach_link(d->control);
+	struct lr_msg_leave m = { 0 };
+
+	if (!link || now < d->leave_ask_ms)
+		return;
+	d->leave_ask_ms = now + LEAVE_ASK_MS;
+	LR_REQUEST(link, LEAVE, leave, &m, NULL, LEAVE_ASK_MS * 10, leave_cb,
+		   d);
+}
+
+/* Nobody can move what is here: it goes with us. */
+static void give_up(struct lr_donor *d)
+{
+	uint32_t sole = d->shard.stats.sole;
+
+	if (sole)
+		lr_warn("leaving now: %u slots were here alone and are lost",
+			sole);
+	lr_donor_stop(d);
+}
+
+void lr_leave_tick(struct lr_donor *d, uint64_t now)
+{
+	uint32_t sole = d->shard.stats.sole;
+
+	if (!lr_attach_link(d->control)) {
+		give_up(d);
+		return;
+	}
+	ask_leave(d, now);
+	if (now < d->leave_ms + d->b.cfg->leave_wait_s * 1000u)
+		return;
+	if (sole == 0) {
+		lr_info("leave_wait_s is over; nothing is here alone, leaving");
+		lr_donor_stop(d);
+	} else if (!d->said_alone) {
+		d->said_alone = true;
+		lr_warn("%u slots are on this machine alone and have nowhere "
+			"to go: waiting. Start another donor, or stop again "
+			"to give them up",
+			sole);
+		lr_base_notify("EXTEND_TIMEOUT_USEC=60000000");
+	}
+}
+
+void lr_leave_stop_cb(struct lr_base *b)
+{
+	struct lr_donor *d = (struct lr_donor *)b; /* its first field */
+
+	if (d->stopped)
+		return;
+	lr_base_notify("STOPPING=1");
+	if (b->stops == 1 && lr_attach_link(d->control)) {
+		d->leaving = true;
+		d->leave_ms = lr_now_ms();
+		lr_info("leaving: moving what is here to other donors");
+		return;
+	}
+	give_up(d);
+}

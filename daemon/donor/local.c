@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The local socket: what the owner of the machine asks. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/donor/donor.h"
+#include "daemon/log.h"
+
+struct lr_donor_link {
+	struct lr_donor_link *next, **prev;
+	struct lr_donor *d;
+	struct lr_link *link;
+};
+
+static void local_close_cb(struct lr_link *link, enum lr_err why, void *arg)
+{
+	struct lr_donor_link *l = arg;
+
+	(void)link, (void)why;
+	*l->prev = l->next;
+	if (l->next)
+		l->next->prev = l->prev;
+	free(l);
+}
+
+static void serve_lend(struct lr_donor *d, struct lr_link *link,
+		       const struct lr_frame *f)
+{
+	struct lr_msg_lend m;
+	struct lr_msg_lend_r r = { .text = lr_str("") };
+	char spec[sizeof d->lend];
+	uint32_t uid = lr_link_uid(link);
+
+	if (!lr_dec_lend(f->meta, f->h.meta, &m) ||
+	    !lr_str_copy(m.spec, spec, sizeof spec)) {
+		lr_link_close(link, LR_E_PROTOCOL);
+		return;
+	}
+	if (spec[0] && uid != 0 && uid != (uint32_t)getuid()) {
+		r.err = LR_E_PERMISSION;
+		r.text = lr_str("only root may change what this machine lends");
+	} else if (spec[0] && !lr_lend_set(d, spec)) {
+		r.err = LR_E_USAGE;
+		r.text = lr_str("lend takes a size (8GiB), a share (25%), "
+				"auto or off");
+	}
+	r.lent = d->lent;
+	r.used = d->shard.stats.mapped;
+	r.host_available = d->host.available;
+	r.spec = lr_str(d->lend);
+	LR_SEND(link, LEND_R, lend_r, f->h.req, &r, NULL);
+}
+
+static void serve_here(struct lr_donor *d, struct lr_link *link,
+		       const struct lr_frame *f)
+{
+	struct lr_msg_here_r r = {
+		.state = (uint8_t)lr_attach_state(d->control),
+		.dev = *lr_identity_dev(d->b.identity),
+		.pool = *lr_attach_pool(d->control),
+		.uid = lr_link_uid(link),
+		.name = lr_str(d->b.cfg->name),
+		.pool_name = lr_str(d->b.cfg->pool),
+		.coordinator = lr_str(lr_attach_address(d->control)),
+		.code = lr_str(lr_attach_code(d->control)),
+		.detail = lr_str(""),
+	};
+
+	LR_SEND(link, HERE_R, here_r, f->h.req, &r, NULL);
+}
+
+static void local_frame_cb(struct lr_link *link, const struct lr_frame *f,
+			   void *arg)
+{
+	struct lr_donor_link *l = arg;
+	struct lr_msg_welcome w = { .proto = LR_PROTO_MAX,
+				    .pool = *lr_attach_pool(l->d->control),
+				    .inc = l->d->inc,
+				    .admitted = 1,
+				    .pool_name = lr_str(l->d->b.cfg->pool),
+				    .name = lr_str(l->d->b.cfg->name),
+				    .version = lr_str(PACKAGE_VERSION) };
+
+	switch (f->h.type) {
+	case LR_M_HELLO:
+		LR_SEND(link, WELCOME, welcome, f->h.req, &w, NULL);
+		break;
+	case LR_M_LEND:
+		serve_lend(l->d, link, f);
+		break;
+	case LR_M_HERE:
+		serve_here(l->d, link, f);
+		break;
+	default:
+		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,
+				   "the donor does not answer that");
+	}
+}
+
+static const struct lr_link_ops local_ops = { NULL, local_frame_cb,
+					      local_close_cb, NULL };
+
+static void local_accept_cb(struct lr_link *link, void *arg)
+{
+	struct lr_donor *d = arg;
+	struct lr_donor_link *l = calloc(1, sizeof *l);
+
+	if (!l) {
+		lr_link_close(link, LR_E_NO_MEMORY);
+		return;
+	}
+	*l = (struct lr_donor_link){ d->locals, &d->locals, d, link };
+	if (d->locals)
+		d->locals->prev = &l->next;
+	d->locals = l;
+	lr_link_set_ops(link, &local_ops, l);
+}
+
+bool lr_local_start(struct lr_donor *d)
+{
+	char why[512];
+
+	if (!lr_listen(&d->b.loop, lr_base_socket(&d->b, "donor.sock"), 0666,
+		       NULL, NULL, local_accept_cb, d, &d->local, why,
+		       sizeof why))
+		return true;
+	lr_error("%s", why);
+	return false;
+}
+
+void lr_local_stop(struct lr_donor *d)
+{
+	lr_listener_close(d->local);
+	for (struct lr_donor_link *l = d->locals; l; l = l->next)
+		lr_link_close(l->link, LR_E_OK);
+}
