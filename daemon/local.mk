@@ -14,6 +14,7 @@ daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
 	daemon/donor/shard.c daemon/donor/shard.h daemon/donor/slots.c \
 	daemon/donor/serve.c daemon/donor/pull.c daemon/donor/report.c \
 	daemon/donor/sweep.c daemon/donor/update.c \
+	daemon/donor/verified.c \
 	daemon/requester/requester.c
 daemon_lanramd_LDADD = lib/client/liblrclient.la discovery/liblrdisco.la \
 	lib/store/liblrstore.la lib/net/liblrnet.la lib/wire/liblrwire.la \

@@ -392,27 +392,45 @@ static void take_list(struct feed *f, const struct lr_frame *fr,
 	f->s.m->changes++;
 }
 
+/* The donors themselves are asked, by the requester of this machine. */
+static void ask_verified(struct feed *f)
+{
+	struct lr_msg_verified m = { .id = f->s.m->open_id,
+				     .entries = f->s.m->copies_entries };
+
+	ASK(&f->conn[REQUESTER], VERIFIED, verified, &m, 0, false);
+}
+
 static void take_copies(struct feed *f, const struct lr_frame *fr)
 {
 	struct lr_reader r = lr_reader(fr->bulk, fr->h.bulk);
 	struct lr_rec_copy rec;
 	struct lr_msg_copies_r m;
-	struct tui_model *to = f->s.m;
+	struct tui_copy all[TUI_COPIES];
+	size_t n = 0;
 
 	if (!lr_dec_copies_r(fr->meta, fr->h.meta, &m))
 		return;
-	to->n_copies = 0;
-	to->copies_entries = m.entries;
-	while (r.left && to->n_copies < 64 && lr_dec_rec_copy(&r, &rec)) {
-		struct tui_copy *c = &to->copies[to->n_copies++];
+	while (r.left && n < TUI_COPIES && lr_dec_rec_copy(&r, &rec)) {
+		struct tui_copy *c = &all[n++];
 
-		*c = (struct tui_copy){ .up = rec.up,
+		*c = (struct tui_copy){ .dev = rec.dev,
+					.up = rec.up,
 					.entries = rec.entries,
-					.synced = rec.synced,
-					.p50_us = rec.p50_us };
+					.synced = rec.synced };
 		lr_str_copy(rec.name, c->name, sizeof c->name);
 	}
-	to->changes++;
+	tui_model_copies(f->s.m, all, n, m.entries);
+	ask_verified(f);
+}
+
+static void take_verified(struct feed *f, const struct lr_frame *fr)
+{
+	struct lr_reader r = lr_reader(fr->bulk, fr->h.bulk);
+	struct lr_rec_verified rec;
+
+	while (r.left && lr_dec_rec_verified(&r, &rec))
+		tui_model_verified(f->s.m, &rec);
 }
 
 static void take_here(struct feed *f, const struct lr_frame *fr)
@@ -462,6 +480,9 @@ static void take_answer(struct feed *f, const struct lr_frame *fr,
 		break;
 	case LR_M_COPIES_R:
 		take_copies(f, fr);
+		break;
+	case LR_M_VERIFIED_R:
+		take_verified(f, fr);
 		break;
 	case LR_M_HERE_R:
 		take_here(f, fr);
@@ -601,11 +622,11 @@ static void ask_here(struct feed *f)
 /* The requester serves where no coordinator is; the donor's for one screen. */
 static void keep_links(struct feed *f)
 {
-	bool here = f->s.m->view == TUI_HERE;
+	bool here = f->s.m->view == TUI_HERE, open = f->s.m->open;
 
 	if (!f->main || f->main->which == COORDINATOR)
 		connect_to(&f->conn[COORDINATOR]);
-	if (!f->conn[COORDINATOR].open || here)
+	if (!f->conn[COORDINATOR].open || here || open)
 		connect_to(&f->conn[REQUESTER]);
 	if (here)
 		connect_to(&f->conn[DONOR]);

@@ -228,6 +228,51 @@ void tui_model_object(struct tui_model *m, const struct lr_rec_listed *o)
 				     .donors = copy_str(o->donors) };
 }
 
+/* --- the open object --------------------------------------------------------- */
+
+static struct tui_copy *find_copy(struct tui_model *m, const struct lr_dev *dev)
+{
+	for (size_t i = 0; i < m->n_copies; i++)
+		if (lr_dev_eq(&m->copies[i].dev, dev))
+			return &m->copies[i];
+	return NULL;
+}
+
+void tui_model_copies(struct tui_model *m, const struct tui_copy *all,
+		      size_t n, uint64_t entries)
+{
+	struct tui_copy now[TUI_COPIES];
+
+	for (size_t i = 0; i < n; i++) {
+		const struct tui_copy *was = find_copy(m, &all[i].dev);
+
+		now[i] = all[i];
+		if (!was || !was->heard)
+			continue;
+		now[i].heard = true;
+		now[i].there = was->there;
+		now[i].verified_ms = was->verified_ms;
+		now[i].trip_us = was->trip_us;
+	}
+	memcpy(m->copies, now, n * sizeof *now);
+	m->n_copies = n;
+	m->copies_entries = entries;
+	m->changes++;
+}
+
+void tui_model_verified(struct tui_model *m, const struct lr_rec_verified *v)
+{
+	struct tui_copy *c = find_copy(m, &v->dev);
+
+	if (!c)
+		return;
+	c->heard = !v->err;
+	c->there = v->there;
+	c->verified_ms = m->now_ms - v->ago_ms;
+	c->trip_us = v->trip_us;
+	m->changes++;
+}
+
 /* --- this machine ------------------------------------------------------------ */
 
 void tui_model_here(struct tui_model *m, const struct tui_here *h)

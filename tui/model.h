@@ -73,10 +73,14 @@ struct tui_object {
 };
 
 struct tui_copy { /* a donor's share of the object that is open */
+	struct lr_dev dev;
 	char name[LR_NAME_MAX];
 	bool up;
 	uint64_t entries, synced;
-	uint32_t p50_us;
+	/* What it says itself, if it was reached from here: */
+	bool heard;
+	uint64_t there, verified_ms; /* of the entry verified longest ago */
+	uint32_t trip_us;
 };
 
 struct tui_here { /* this machine's own daemons */
@@ -91,6 +95,7 @@ struct tui_given { /* `lent` fell by so much */
 	uint64_t at_ms, bytes, left;
 };
 
+#define TUI_COPIES 64
 #define TUI_TRACE 120
 #define TUI_KEPT_EVENTS 1000
 #define TUI_OBJECTS_MAX 50000 /* rows kept; a filter finds the others */
@@ -135,7 +140,7 @@ struct tui_model {
 
 	struct lr_id open_id; /* the object that is shown live */
 	bool open;
-	struct tui_copy copies[64];
+	struct tui_copy copies[TUI_COPIES];
 	size_t n_copies;
 	uint64_t copies_entries;
 
@@ -181,6 +186,11 @@ void tui_model_here(struct tui_model *m, const struct tui_here *h);
 /* The first page empties the list. */
 void tui_model_objects(struct tui_model *m, bool first, bool more);
 void tui_model_object(struct tui_model *m, const struct lr_rec_listed *o);
+/* Copies of the open object: the list as the coordinator has it (what donors
+ * said is kept), then what one donor says. */
+void tui_model_copies(struct tui_model *m, const struct tui_copy *all,
+		      size_t n, uint64_t entries);
+void tui_model_verified(struct tui_model *m, const struct lr_rec_verified *v);
 /* Once a second: traces. */
 void tui_model_tick(struct tui_model *m, uint64_t now_ms);
 void tui_model_notice(struct tui_model *m, const char *text);

@@ -24,6 +24,7 @@
 
 struct held { /* a donor's slot */
 	uint64_t prom, ce;
+	uint64_t synced_ms;
 	uint32_t left; /* bytes to pull */
 	uint8_t status;
 };
@@ -235,6 +236,8 @@ static void install_slot(struct sim *s, struct sim_donor *d, unsigned n)
 		return;
 	h->ce = h->prom = cfg->ce;
 	if (cfg->src >> me & 1) {
+		if (h->status != LR_SLOT_SYNCED)
+			h->synced_ms = s->now_ms;
 		h->status = LR_SLOT_SYNCED;
 		h->left = 0;
 		return;
@@ -395,6 +398,7 @@ static void pull(struct sim *s, struct sim_donor *d)
 			break;
 		}
 		h->status = LR_SLOT_SYNCED;
+		h->synced_ms = s->now_ms;
 		done[n++] = (struct lr_slot_ce){ slot, h->ce };
 	}
 	for (; i < d->n_queue; i++)
@@ -723,26 +727,34 @@ static void sim_whatif(struct tui_source *src, const uint64_t *incs, size_t n)
 static void sim_copies(struct tui_source *src, const struct lr_id *id)
 {
 	struct sim *s = (struct sim *)src;
-	const struct lr_cfg *cfg =
-		&lr_coord_view(s->c)->cfg[lr_id_slot(id) % s->nslots];
-	struct tui_model *m = src->m;
+	unsigned slot = lr_id_slot(id) % s->nslots;
+	const struct lr_cfg *cfg = &lr_coord_view(s->c)->cfg[slot];
+	struct tui_copy all[LR_MEM_MAX];
+	struct lr_rec_verified said[LR_MEM_MAX];
+	size_t n = 0;
 
-	m->n_copies = 0;
-	m->copies_entries = 1;
 	for (unsigned i = 0; i < cfg->n; i++) {
 		const struct sim_donor *d = by_inc(s, cfg->mem[i]);
-		struct tui_copy *to = &m->copies[m->n_copies];
+		bool synced = d && lr_cfg_synced(cfg, d->inc);
 
 		if (!d)
 			continue;
-		*to = (struct tui_copy){ .up = d->alive,
-					 .entries = 1,
-					 .synced = lr_cfg_synced(cfg, d->inc),
-					 .p50_us = 24 };
-		snprintf(to->name, sizeof to->name, "%s", d->name);
-		m->n_copies++;
+		all[n] = (struct tui_copy){ .dev = d->dev,
+					    .up = d->alive,
+					    .entries = 1,
+					    .synced = synced };
+		snprintf(all[n].name, sizeof all[n].name, "%s", d->name);
+		said[n++] = (struct lr_rec_verified){
+			.dev = d->dev,
+			.err = d->alive ? LR_E_OK : LR_E_UNREACHABLE,
+			.there = synced,
+			.ago_ms = s->now_ms - d->slots[slot].synced_ms,
+			.trip_us = 140 + d->dev.b[0] % 40
+		};
 	}
-	m->changes++;
+	tui_model_copies(src->m, all, n, 1);
+	for (size_t i = 0; i < n; i++)
+		tui_model_verified(src->m, &said[i]);
 }
 
 static void sim_lend(struct tui_source *src, const char *spec)

@@ -44,18 +44,31 @@ static void draw_object(const struct tui_model *m, const struct tui_object *o,
 		o->size > LR_VALUE_MAX ? "chunks on many" : o->donors);
 }
 
-static void draw_copy(const struct tui_copy *p, struct tui_canvas *c, int y)
+/* What the donor lacks of what it should have is not there, whatever the
+ * coordinator thinks. */
+static void draw_copy(const struct tui_model *m, const struct tui_copy *p,
+		      struct tui_canvas *c, int y)
 {
-	char a[32], b[32], us[16];
+	uint64_t there = p->heard && p->there < p->synced ? p->there :
+							    p->synced;
+	char a[32], b[32], us[16], span[16], ago[24] = "-";
 
+	if (p->heard && p->there)
+		snprintf(ago, sizeof ago, "%s ago",
+			 tui_span(m->now_ms > p->verified_ms ?
+					  m->now_ms - p->verified_ms :
+					  0,
+				  span));
 	tui_cell(c, y, 4, 16, TUI_BOLD, p->name);
 	tui_cell(c, y, 21, 8, p->up ? TUI_GOOD : TUI_BAD,
 		 p->up ? "up" : "away");
-	tui_cell_right(c, y, 30, 12, TUI_PLAIN, tui_count(p->entries, a));
-	tui_cell_right(c, y, 43, 12,
-		       p->synced < p->entries ? TUI_WARN : TUI_PLAIN,
-		       tui_count(p->synced, b));
-	tui_cell_right(c, y, 56, 10, TUI_PLAIN, tui_us(p->p50_us, us));
+	tui_cell_right(c, y, 30, 10, TUI_PLAIN, tui_count(p->entries, a));
+	tui_cell_right(c, y, 41, 10,
+		       there < p->entries ? TUI_WARN : TUI_PLAIN,
+		       tui_count(there, b));
+	tui_cell_right(c, y, 52, 10, TUI_PLAIN, ago);
+	tui_cell_right(c, y, 63, 10, TUI_PLAIN,
+		       tui_us(p->heard ? p->trip_us : 0, us));
 }
 
 static void draw_open(struct tui_model *m, struct tui_canvas *c, int y, int h)
@@ -64,10 +77,11 @@ static void draw_open(struct tui_model *m, struct tui_canvas *c, int y, int h)
 
 	snprintf(title, sizeof title, "ID %s", lr_id_format(&m->open_id, id));
 	tui_rule(c, y, title, "Esc closes");
-	tui_putf(c, y + 1, 4, TUI_BOLD, "%-16s %-8s %12s %12s %10s", "DONOR",
-		 "STATE", "PIECES", "SYNCED", "P50");
+	tui_putf(c, y + 1, 4, TUI_BOLD, "%-16s %-8s %10s %10s %10s %10s",
+		 "DONOR", "STATE", "PIECES", "SYNCED", "VERIFIED",
+		 "FROM HERE");
 	for (int i = 0; i + 2 < h && (size_t)i < m->n_copies; i++)
-		draw_copy(&m->copies[i], c, y + 2 + i);
+		draw_copy(m, &m->copies[i], c, y + 2 + i);
 	if (!m->n_copies && h > 2)
 		tui_put(c, y + 2, 4, TUI_PLAIN, "asking ...");
 	else if (h > (int)m->n_copies + 2)

@@ -297,6 +297,8 @@ static void ended(struct lr_pull *p, struct slot_pull *a, bool synced)
 	struct lr_rec_slot_ce rec = { .slot = (uint16_t)a->slot,
 				      .ce = lr_sync_ce(a->sync) };
 
+	if (synced)
+		lr_verified_slot(p->s->verified, a->slot, lr_now_ms());
 	if (synced && lr_slot_synced(&p->s->slots[a->slot], rec.ce))
 		lr_enc_rec_slot_ce(&p->done_w, &rec);
 	else if (!synced && p->full_w.cap - p->full_w.len >= 10)

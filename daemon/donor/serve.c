@@ -76,8 +76,12 @@ static void reply_value(struct lr_shard_link *l, uint64_t req,
 }
 
 /* A copy that rotted is no copy: it is marked, and fetched again. */
-static void mark_bad(struct lr_shard *s, unsigned slot, struct lr_entry *e)
+static void verify(struct lr_shard *s, unsigned slot, struct lr_entry *e)
 {
+	if (lr_store_verify(e)) {
+		lr_verified_entry(s->verified, &e->id, lr_now_ms());
+		return;
+	}
 	e->state = LR_FOUND_BAD;
 	e->bytes = 0;
 	e->value = NULL;
@@ -106,9 +110,8 @@ static void serve_get(struct lr_shard_link *l, const struct lr_frame *f)
 	r.synced = s->slots[m.slot].status == LR_SLOT_SYNCED;
 	r.tag.ts = s->slots[m.slot].floor;
 	if (lr_store_get(s->store, m.slot, &m.id, &e)) {
-		if (e.state == LR_FOUND_VALUE && !(m.flags & LR_GET_TAG_ONLY) &&
-		    !lr_store_verify(&e))
-			mark_bad(s, m.slot, &e);
+		if (e.state == LR_FOUND_VALUE && !(m.flags & LR_GET_TAG_ONLY))
+			verify(s, m.slot, &e);
 		r.found = e.state;
 		r.kind = e.kind;
 		r.tag = e.tag;
@@ -422,6 +425,9 @@ void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f)
 	case LR_M_VIEW_GET:
 		serve_view(l, f);
 		break;
+	case LR_M_VERIFIED:
+		lr_verified_serve(l, f);
+		return; /* many entries at once: not an operation's latency */
 	default:
 		lr_link_send_error(l->link, f->h.req, LR_E_PROTOCOL,
 				   "a donor does not answer that");

@@ -266,8 +266,9 @@ static bool open_all(struct lr_shard *s, char *why, size_t cap)
 	s->reports = lr_reports_new(s);
 	s->sweep = lr_sweep_new(s);
 	s->updates = lr_updates_new(s);
+	s->verified = lr_verified_new();
 	if (s->store && s->net && s->pull && s->reports && s->sweep &&
-	    s->updates)
+	    s->updates && s->verified)
 		return true;
 	snprintf(why, cap, "out of memory");
 	return false;
@@ -300,6 +301,7 @@ int lr_shard_join(struct lr_shard *s)
 		uv_print_all_handles(&s->loop, stderr);
 	lr_mailbox_done(&s->inbox);
 	lr_store_free(s->store);
+	free(s->verified);
 	free(s->devices);
 	return left;
 }

@@ -56,6 +56,7 @@ struct lr_shard_link { /* a data link to us */
 struct lr_pull; /* pull.c: what SYNCING slots fetch */
 struct lr_reports; /* report.c: what the coordinator is told of objects */
 struct lr_updates; /* update.c: compare-and-set of names */
+struct lr_verified; /* verified.c: when entries were last found intact */
 struct lr_sweep; /* sweep.c: expiry, open manifests, orphans, TOMBs */
 
 struct lr_shard {
@@ -79,6 +80,7 @@ struct lr_shard {
 	struct lr_reports *reports;
 	struct lr_sweep *sweep;
 	struct lr_updates *updates;
+	struct lr_verified *verified;
 	struct lr_hist hist, hist_told;
 	uint64_t last_tick_ms, hold_until_ms; /* late: the view comes first */
 	bool slots_told; /* to this coordinator: reports may follow */
@@ -144,6 +146,13 @@ void lr_updates_serve(struct lr_updates *u, struct lr_shard_link *l,
 void lr_updates_gone(struct lr_updates *u, const struct lr_shard_link *l);
 void lr_updates_tick(struct lr_updates *u, uint64_t now_ms);
 void lr_updates_free(struct lr_updates *u);
+
+struct lr_verified *lr_verified_new(void);
+/* All that the slot holds was found intact; an entry was. */
+void lr_verified_slot(struct lr_verified *v, unsigned slot, uint64_t now_ms);
+void lr_verified_entry(struct lr_verified *v, const struct lr_id *id,
+		       uint64_t now_ms);
+void lr_verified_serve(struct lr_shard_link *l, const struct lr_frame *f);
 
 struct lr_sweep *lr_sweep_new(struct lr_shard *s);
 void lr_sweep_tick(struct lr_sweep *w, uint64_t now_ms);

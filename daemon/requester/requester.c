@@ -21,6 +21,7 @@
 
 #define IN_FLIGHT 64
 #define BYTES_IN_FLIGHT (32u << 20)
+#define COPIES_ROWS 256
 
 struct requester {
 	struct lr_base b;
@@ -307,6 +308,41 @@ static void serve_ask(struct user *u, const struct lr_frame *f)
 					f->h.meta, 15000, asked_cb, w);
 }
 
+/* --- one object's copies ---------------------------------------------------------- */
+
+static void copies_cb(void *arg, const struct lr_rec_verified *rows, size_t n)
+{
+	struct work *w = arg;
+	uint8_t buf[COPIES_ROWS * 64];
+	struct lr_writer out = lr_writer(buf, sizeof buf);
+	struct lr_msg_verified_r m = { 0 };
+	struct lr_bulk bulk = { .p = buf };
+
+	for (size_t i = 0; i < n && i < COPIES_ROWS; i++)
+		lr_enc_rec_verified(&out, &rows[i]);
+	bulk.len = out.len;
+	if (w->u)
+		LR_SEND(w->u->link, VERIFIED_R, verified_r, w->req, &m, &bulk);
+	work_free(w);
+}
+
+static void serve_verified(struct user *u, const struct lr_frame *f)
+{
+	struct lr_msg_verified m;
+	struct work *w;
+
+	if (!lr_dec_verified(f->meta, f->h.meta, &m)) {
+		lr_link_close(u->link, LR_E_PROTOCOL);
+		return;
+	}
+	w = work_new(u, f);
+	if (w && !lr_direct_copies(u->q->pool, &m.id, m.entries, copies_cb,
+				   w)) {
+		lr_link_send_error(u->link, f->h.req, LR_E_NO_MEMORY, "");
+		work_free(w);
+	}
+}
+
 static void serve_here(struct user *u, uint64_t req)
 {
 	struct requester *q = u->q;
@@ -365,6 +401,9 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 		break;
 	case LR_M_UPDATE:
 		serve_update(u, f);
+		break;
+	case LR_M_VERIFIED:
+		serve_verified(u, f);
 		break;
 	case LR_M_WATCH:
 		u->watches = true;

@@ -35,6 +35,14 @@ void lr_direct_on_push(struct lr_direct *d,
 /* Names of the members awaited for a slot: "birch, silent for 40 s". */
 void lr_direct_awaited(const struct lr_direct *d, unsigned slot, char *out,
 		       size_t cap);
+/* Asks every donor that should hold an entry of the object (a manifest and
+ * `entries` - 1 chunks) what it has of them and when that was last verified,
+ * and measures a round trip to each. Ends with cb once, from the loop; rows
+ * are valid during the call. False: out of memory, cb will not run. */
+typedef void (*lr_copies_cb)(void *arg, const struct lr_rec_verified *rows,
+			     size_t n);
+bool lr_direct_copies(struct lr_direct *d, const struct lr_id *id,
+		      uint64_t entries, lr_copies_cb cb, void *arg);
 /* Links closed, outstanding operations end with CLOSED; asynchronous. */
 void lr_direct_close(struct lr_direct *d);
 

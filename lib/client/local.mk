@@ -10,6 +10,7 @@ lib_client_liblrclient_la_SOURCES = \
 	lib/client/client.h \
 	lib/client/config.c \
 	lib/client/config.h \
+	lib/client/copies.c \
 	lib/client/direct.c \
 	lib/client/direct.h \
 	lib/client/direct_i.h \

@@ -66,13 +66,17 @@
 #define LR_REC_COPY(F) \
 	F(dev, dev) F(str, name) F(u8, up) F(u64, entries) F(u64, synced) \
 	F(u32, p50_us)
+#define LR_REC_WHICH(F)     F(id, id)
+/* Of one object: what a donor said of its entries. err: lr_err. */
+#define LR_REC_VERIFIED(F) \
+	F(dev, dev) F(u16, err) F(u64, there) F(u64, ago_ms) F(u32, trip_us)
 
 #define LR_RECORDS(R) \
 	R(SLOTNO, slotno)   R(SLOT_CE, slot_ce)  R(SLOT_STATE, slot_state) \
 	R(ENTRY, entry)     R(MEMBER, member)    R(DEVICE, device) \
 	R(OBJECT, object)   R(LISTED, listed)    R(DONOR, donor) \
 	R(PENDING, pending) R(TEXT, text)        R(EVENT, event) \
-	R(COPY, copy)
+	R(COPY, copy)       R(WHICH, which)      R(VERIFIED, verified)
 
 /* --- messages ----------------------------------------------------------- */
 
@@ -209,6 +213,10 @@
 #define LR_MSG_PAUSE(F)     F(u32, uid) F(u8, on)
 #define LR_MSG_COPIES(F)    F(u32, uid) F(id, id)
 #define LR_MSG_COPIES_R(F)  F(u16, err) F(u64, entries)
+/* To a donor: which records. To the local requester: an object of so many
+ * entries; it asks the donors. ago_ms: of the entry verified longest ago */
+#define LR_MSG_VERIFIED(F)  F(id, id) F(u64, entries)
+#define LR_MSG_VERIFIED_R(F) F(u16, err) F(u64, there) F(u64, ago_ms)
 
 /*      number NAME      name      most bulk     what it says */
 #define LR_MESSAGES(M) \
@@ -281,7 +289,9 @@
 	M(104, WHATIF_R,  whatif_r,   0,           "slots that hold something, and bytes") \
 	M(105, PAUSE,     pause,      0,           "stop copying, or go on") \
 	M(106, COPIES,    copies,     0,           "who holds this object") \
-	M(107, COPIES_R,  copies_r,   LR_BULK_MAX, "copy records")
+	M(107, COPIES_R,  copies_r,   LR_BULK_MAX, "copy records") \
+	M(108, VERIFIED,  verified,   LR_BULK_MAX, "when were these entries last verified where they are") \
+	M(109, VERIFIED_R, verified_r, LR_BULK_MAX, "a donor's answer; a requester's: verified records")
 /* clang-format on */
 
 #endif

@@ -221,6 +221,12 @@ def test_ids_and_commands():
         with pool.top() as t:
             t.wait("live@anvil").send("2").wait("object-4", 30)
             t.send("\\object-4").wait("filter: object-4").send("\r").settle()
+            # The requester asks the donors: when they verified what they
+            # hold, and how far they are from here.
+            line = r"%s +up +4 +4 +\d+s ago +[\d.]+[um]$"
+            t.send("\r").wait(lambda: all(
+                re.search(line % d, t.text(), re.M)
+                for d in ("birch", "cedar"))).send("\033")
             t.send("D").wait("Remove object-4").send("y")
             t.wait("nothing of that name", 40)
             quit_well(t)

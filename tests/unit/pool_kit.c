@@ -249,6 +249,26 @@ static void serve_find(struct pool_donor *d, struct lr_link *link,
 		LR_SEND(link, FIND_R, find_r, f->h.req, &r, NULL);
 }
 
+static void serve_verified(struct pool_donor *d, struct lr_link *link,
+			   const struct lr_frame *f)
+{
+	struct lr_reader rd = lr_reader(f->bulk, f->h.bulk);
+	struct lr_msg_verified_r r = {.ago_ms = 1000 * (1 + d->nr)};
+	struct lr_rec_which rec;
+
+	while (rd.left && lr_dec_rec_which(&rd, &rec))
+		r.there += pool_find(d, &rec.id) != NULL;
+	LR_SEND(link, VERIFIED_R, verified_r, f->h.req, &r, NULL);
+}
+
+static void serve_ping(struct pool_donor *d, struct lr_link *link,
+		       const struct lr_frame *f)
+{
+	struct lr_msg_ping_r r = {.inc = d->inc};
+
+	LR_SEND(link, PING_R, ping_r, f->h.req, &r, NULL);
+}
+
 static void serve_hello(struct pool_donor *d, struct lr_link *link,
 			const struct lr_frame *f)
 {
@@ -286,6 +306,10 @@ static void donor_frame_cb(struct lr_link *link, const struct lr_frame *f,
 		serve_put(d, link, f);
 	else if (f->h.type == LR_M_FIND)
 		serve_find(d, link, f);
+	else if (f->h.type == LR_M_VERIFIED)
+		serve_verified(d, link, f);
+	else if (f->h.type == LR_M_PING)
+		serve_ping(d, link, f);
 	else
 		fail_msg("a donor got %s", lr_msg_name(f->h.type));
 }

@@ -327,6 +327,74 @@ static void test_no_pool(void **state)
 	assert_int_equal(a.err, LR_E_NO_POOL);
 }
 
+struct copies {
+	unsigned calls;
+	size_t n;
+	struct lr_rec_verified rows[POOL_DONORS];
+};
+
+static void copies_cb(void *arg, const struct lr_rec_verified *rows, size_t n)
+{
+	struct copies *c = arg;
+
+	assert_true(n <= POOL_DONORS);
+	c->calls++;
+	c->n = n;
+	memcpy(c->rows, rows, n * sizeof *rows);
+}
+
+static void ask_copies(struct pool *p, struct copies *c)
+{
+	struct lr_id id = pool_id(1);
+
+	memset(c, 0, sizeof *c);
+	assert_true(lr_direct_copies(p->direct, &id, 1, copies_cb, c));
+	assert_int_equal(c->calls, 0); /* never inside the call */
+}
+
+/* Each donor says what it has and when it verified that, over a round trip
+ * that is measured; one that is gone is named as such. */
+static void test_copies(void **state)
+{
+	struct pool *p = *state;
+	struct pool_result r;
+	struct copies c;
+
+	pool_put(p, 1, "hello", 5, 5000, &r);
+	ask_copies(p, &c);
+	POOL_UNTIL(p, c.calls);
+	assert_int_equal(c.n, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(c.rows[i].err, LR_E_OK);
+		assert_int_equal(c.rows[i].there, 1);
+		assert_true(c.rows[i].ago_ms >= 1000 && c.rows[i].trip_us);
+	}
+	pool_stop_donor(p, 0);
+	do {
+		ask_copies(p, &c);
+		POOL_UNTIL(p, c.calls);
+	} while (!c.rows[0].err && !c.rows[1].err);
+	assert_int_equal(c.n, 2);
+	assert_true(!c.rows[0].err || !c.rows[1].err);
+}
+
+/* Closed while donors are asked: the callback comes, once. */
+static void test_copies_close(void **state)
+{
+	struct pool *p = *state;
+	struct pool_result r;
+	struct copies c;
+
+	pool_put(p, 1, "hello", 5, 5000, &r);
+	p->donor[0].mute = p->donor[1].mute = true;
+	ask_copies(p, &c);
+	pool_close_client(p);
+	POOL_UNTIL(p, c.calls);
+	for (size_t i = 0; i < c.n; i++)
+		assert_int_equal(c.rows[i].err, LR_E_CLOSED);
+	assert_int_equal(c.calls, 1);
+}
+
 /* Closed with everything in flight: each callback comes once, values are not
  * touched after it. */
 static void test_close(void **state)
@@ -420,7 +488,7 @@ int main(void)
 		T(test_stale),
 		T(test_delta),
 		T(test_broken_link),
-		T(test_mute),
+		T(test_mute),	T(test_copies),	T(test_copies_close),
 		T(test_other_incarnation),
 		T(test_unreached),
 		T(test_refused),
