@@ -6,13 +6,16 @@ daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
 	daemon/coordinator/state.c daemon/coordinator/state_codec.c \
 	daemon/coordinator/state_codec.h daemon/coordinator/peers.c \
 	daemon/coordinator/donors.c daemon/coordinator/devices.c \
+	daemon/coordinator/rest.c \
 	daemon/coordinator/query.c daemon/coordinator/objects.c \
 	daemon/coordinator/watch.c \
 	daemon/donor/donor.c daemon/donor/donor.h daemon/donor/lend.c \
 	daemon/donor/leave.c daemon/donor/local.c daemon/donor/host.c daemon/donor/host.h \
 	daemon/donor/mailbox.c daemon/donor/mailbox.h \
 	daemon/donor/shard.c daemon/donor/shard.h daemon/donor/slots.c \
-	daemon/donor/serve.c daemon/donor/pull.c daemon/donor/report.c \
+	daemon/donor/serve.c daemon/donor/pull.c daemon/donor/pull_i.h \
+	daemon/donor/pull_ask.c daemon/donor/pull_link.c \
+	daemon/donor/repair.c daemon/donor/report.c \
 	daemon/donor/sweep.c daemon/donor/update.c \
 	daemon/donor/verified.c \
 	daemon/requester/requester.c

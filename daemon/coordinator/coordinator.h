@@ -6,6 +6,7 @@
  *                  is in them
  *   peers.c        links: hello, enrolment, pushes
  *   donors.c       what donors say, to the rules
+ *   rest.c         how fast donors may copy
  *   devices.c      who is admitted, who wants in
  *   query.c        what users ask; objects.c: LIST and RESOLVE
  *   watch.c        events, and what is pushed to who watches
@@ -47,6 +48,8 @@ struct lr_peer { /* a link to us */
 	bool revoked; /* closing; the rules forget it then */
 	uint64_t lent;	   /* BEAT links: as said last */
 	bool resting;	   /* BEAT links: was told that copying is paused */
+	bool copying;	   /* BEAT links: some of its slots are filling */
+	uint64_t copy_limit; /* BEAT links: as told last */
 	bool watches, watch_whole; /* pushed to; as a whole first */
 	uint64_t watch_seq; /* events up to it were pushed */
 };
@@ -127,6 +130,9 @@ void lr_donor_slots_get(struct lr_coordinator *k, uint64_t inc);
 void lr_donor_probe(struct lr_coordinator *k, const struct lr_coord_act *a);
 void lr_donor_connect(struct lr_coordinator *k, uint64_t inc);
 void lr_donor_may_leave(struct lr_coordinator *k, uint64_t inc);
+
+/* rest.c: on a heartbeat. */
+void lr_rest_tell(struct lr_peer *p, const struct lr_msg_beat *m);
 
 /* devices.c */
 const struct lr_device_row *lr_devices_get(const struct lr_coordinator *k,

@@ -341,18 +341,6 @@ void lr_donor_closed(struct lr_peer *p)
 
 /* --- frames ------------------------------------------------------------------ */
 
-/* A donor is told when to stop copying, and when to go on. */
-static void tell_rest(struct lr_peer *p, uint64_t seq)
-{
-	bool rest = lr_coord_may_rest(p->k->rules);
-	struct lr_msg_beat_r r = { .seq = seq, .rest = rest };
-
-	if (rest == p->resting)
-		return;
-	p->resting = rest;
-	LR_SEND(p->link, BEAT_R, beat_r, 0, &r, NULL);
-}
-
 /* The owner of the machine wanted it. Small change is not worth a word. */
 static void note_given_back(struct lr_peer *p, uint64_t lent)
 {
@@ -393,7 +381,7 @@ static void take_beat(struct lr_peer *p, const struct lr_frame *f)
 			      .bytes_in = m.bytes_in,
 			      .errors = m.errors };
 	lr_coord_beat(p->k->rules, m.inc, &b, lr_now_ms());
-	tell_rest(p, m.seq);
+	lr_rest_tell(p, &m);
 	note_given_back(p, m.lent);
 }
 

@@ -154,10 +154,14 @@ static void beat_frame_cb(void *arg, struct lr_link *link,
 {
 	struct lr_donor *d = arg;
 	struct lr_msg_beat_r m;
+	struct lr_msg_copy_limit limit;
 
 	(void)link;
 	if (f->h.type == LR_M_BEAT_R && lr_dec_beat_r(f->meta, f->h.meta, &m))
 		d->shard.stats.rest = m.rest;
+	else if (f->h.type == LR_M_COPY_LIMIT &&
+		 lr_dec_copy_limit(f->meta, f->h.meta, &limit))
+		d->shard.stats.copy_limit = limit.bytes_per_s;
 }
 static void beat_state_cb(void *arg, enum lr_here_state state)
 {

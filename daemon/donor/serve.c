@@ -344,6 +344,7 @@ static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
 	l->roles = lr_dev_eq(peer, &s->pool) ? LR_ROLE_ADMIN :
 		   d			     ? d->roles :
 					       0;
+	l->copies = h.role == LR_LINK_COPY;
 	if (h.proto_min > LR_PROTO_MAX || h.proto_max < LR_PROTO_MIN) {
 		lr_link_send_error(l->link, f->h.req, LR_E_VERSION,
 				   "this donor speaks protocol 1");
@@ -421,6 +422,9 @@ void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f)
 		break;
 	case LR_M_PING:
 		serve_ping(l, f);
+		break;
+	case LR_M_PACE:
+		lr_pull_serve_pace(l, f);
 		break;
 	case LR_M_VIEW_GET:
 		serve_view(l, f);

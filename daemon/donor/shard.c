@@ -57,7 +57,10 @@ static void accept_cb(struct lr_link *link, void *arg)
 		lr_link_close(link, LR_E_CLOSED);
 		return;
 	}
-	*l = (struct lr_shard_link){ s->links, &s->links, s, link, 0 };
+	*l = (struct lr_shard_link){ .next = s->links,
+				     .prev = &s->links,
+				     .s = s,
+				     .link = link };
 	if (s->links)
 		s->links->prev = &l->next;
 	s->links = l;

@@ -29,6 +29,7 @@ struct lr_shard_stats {
 	/* Of users: what donors fetch from each other is not counted. */
 	_Atomic uint64_t gets, puts, bytes_out, bytes_in, errors;
 	_Atomic bool rest; /* from control: copy nothing for now */
+	_Atomic uint64_t copy_limit; /* bytes a second; 0: as users allow */
 	_Atomic uint32_t sole; /* slots that hold something on me alone */
 };
 
@@ -51,6 +52,7 @@ struct lr_shard_link { /* a data link to us */
 	struct lr_shard *s;
 	struct lr_link *link;
 	uint8_t roles; /* LR_ROLE_*; 0 before HELLO */
+	bool copies; /* a donor copies over it; users' work goes elsewhere */
 };
 
 struct lr_pull; /* pull.c: what SYNCING slots fetch */
@@ -126,6 +128,8 @@ bool lr_object_of_entry(const struct lr_entry *e, struct lr_rec_object *ret);
 struct lr_pull *lr_pull_new(struct lr_shard *s);
 void lr_pull_slot(struct lr_pull *p, unsigned slot); /* (re)start or stop */
 void lr_pull_tick(struct lr_pull *p, uint64_t now_ms);
+/* PACE: another donor says how fast it may be sent copies. */
+void lr_pull_serve_pace(struct lr_shard_link *l, const struct lr_frame *f);
 /* A copy here is corrupt: get it from another member. */
 void lr_pull_repair(struct lr_pull *p, unsigned slot, const struct lr_id *id);
 void lr_pull_free(struct lr_pull *p);

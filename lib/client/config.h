@@ -27,7 +27,7 @@
 	K("coordinator_role", encrypt_links,   "encrypt_links",      flag,  "true",       "TLS on every link of the pool") \
 	K("coordinator_role", dead_after_ms,   "dead_after_ms",      count, "600",        "silence after which a donor is dead") \
 	K("coordinator_role", rebuild_delay_ms, "rebuild_delay_ms",  count, "2000",       "wait before copying again after silence") \
-	K("coordinator_role", rebuild_mbytes_per_s, "rebuild_mbytes_per_s", count, "0",   "limit of copying; 0: none") \
+	K("coordinator_role", rebuild_mbytes_per_s, "rebuild_mbytes_per_s", count, "0",   "limit of copying, of the whole pool; 0: as fast as users do not feel") \
 	K("donor_role",      donor_listen,     "listen",             text,  "[::]:7451",  "address of the donor; port 0: any") \
 	K("donor_role",      lend,             "lend",               text,  "25%",        "RAM to lend: a size (8GiB), a share (25%), auto, or off") \
 	K("donor_role",      reserve,          "reserve",            text,  "20%",        "RAM that stays free for the owner") \

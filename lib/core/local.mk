@@ -34,6 +34,8 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/op.h \
 	lib/core/op_i.h \
 	lib/core/op_read.c \
+	lib/core/pace.c \
+	lib/core/pace.h \
 	lib/core/placement.c \
 	lib/core/placement.h \
 	lib/core/placement_i.h \
@@ -49,6 +51,8 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/sync.h \
 	lib/core/tag.h \
 	lib/core/terms.h \
+	lib/core/turns.c \
+	lib/core/turns.h \
 	lib/core/update.c \
 	lib/core/update.h \
 	lib/core/view.c \

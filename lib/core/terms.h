@@ -11,6 +11,7 @@ enum lr_role_link {
 	LR_LINK_REQUESTER, /* requester -> coordinator */
 	LR_LINK_DATA,	   /* anyone admitted -> donor */
 	LR_LINK_LOCAL,	   /* local program -> a daemon's Unix socket */
+	LR_LINK_COPY,	   /* donor -> donor: what it copies, and nothing else */
 };
 
 /* ENROL.roles, DEVICE.roles */

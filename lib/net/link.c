@@ -416,6 +416,14 @@ void lr_link_pause(struct lr_link *link, bool paused)
 	lr_link_poll(link);
 }
 
+void lr_link_set_pace(struct lr_link *link, uint64_t bytes_per_s)
+{
+	unsigned long rate = bytes_per_s;
+
+	(void)setsockopt(link->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate,
+			 sizeof rate);
+}
+
 void lr_link_set_bulk_max(struct lr_link *link, uint32_t bytes)
 {
 	link->bulk_limit = bytes < LR_BULK_MAX ? bytes : LR_BULK_MAX;

@@ -146,6 +146,9 @@ const char *lr_link_local_address(const struct lr_link *link);
 size_t lr_link_queued(const struct lr_link *link);
 /* Stop or resume reading: back-pressure by the owner. */
 void lr_link_pause(struct lr_link *link, bool paused);
+/* Sends no faster (TCP; the kernel spreads it evenly). UINT64_MAX: as fast as
+ * it goes. */
+void lr_link_set_pace(struct lr_link *link, uint64_t bytes_per_s);
 /* A frame whose bulk is larger closes the link. At 16 KiB or less its buffers
  * stay that small too. Default: LR_BULK_MAX. */
 void lr_link_set_bulk_max(struct lr_link *link, uint32_t bytes);

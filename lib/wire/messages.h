@@ -149,6 +149,13 @@
 #define LR_MSG_LEAVE_R(F)   F(u16, err) F(u32, slots_left) F(u32, slots_sole)
 #define LR_MSG_UNREACHED(F) F(dev, dev) F(u64, inc)
 
+/* donor -> donor it copies from: on the link for operations, about those for
+ * copies. bytes_per_s: at most so fast; ops: of users, since it started */
+#define LR_MSG_PACE(F)      F(u64, bytes_per_s)
+#define LR_MSG_PACE_R(F)    F(u64, ops)
+/* coordinator -> donor; 0: as fast as users do not feel */
+#define LR_MSG_COPY_LIMIT(F) F(u64, bytes_per_s)
+
 /* asking the coordinator (uid is stamped by the local daemon) */
 #define LR_MSG_STATUS(F)    F(u32, uid)
 #define LR_MSG_STATUS_R(F) \
@@ -291,7 +298,10 @@
 	M(106, COPIES,    copies,     0,           "who holds this object") \
 	M(107, COPIES_R,  copies_r,   LR_BULK_MAX, "copy records") \
 	M(108, VERIFIED,  verified,   LR_BULK_MAX, "when were these entries last verified where they are") \
-	M(109, VERIFIED_R, verified_r, LR_BULK_MAX, "a donor's answer; a requester's: verified records")
+	M(109, VERIFIED_R, verified_r, LR_BULK_MAX, "a donor's answer; a requester's: verified records") \
+	M(152, PACE,      pace,       0,           "send me copies at most so fast; how busy are you") \
+	M(153, PACE_R,    pace_r,     0,           "so busy") \
+	M(154, COPY_LIMIT, copy_limit, 0,          "copy at most so fast")
 /* clang-format on */
 
 #endif

@@ -19,7 +19,7 @@ enum lr_msg {
 	LR_MESSAGES(LR_MSG_ENUM)
 #undef LR_MSG_ENUM
 };
-#define LR_MSG_NUMBERS 112 /* all message numbers are below */
+#define LR_MSG_NUMBERS 256
 
 typedef uint8_t lr_t_u8;
 typedef uint16_t lr_t_u16;

@@ -4,6 +4,7 @@
 core_pool_tests = \
 	tests/unit/test_catalog \
 	tests/unit/test_hist \
+	tests/unit/test_pace \
 	tests/unit/test_placement \
 	tests/unit/test_progress \
 	tests/unit/test_suspect
@@ -13,6 +14,8 @@ tests_unit_test_catalog_SOURCES = tests/unit/test_catalog.c
 tests_unit_test_catalog_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 tests_unit_test_hist_SOURCES = tests/unit/test_hist.c
 tests_unit_test_hist_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
+tests_unit_test_pace_SOURCES = tests/unit/test_pace.c
+tests_unit_test_pace_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 tests_unit_test_progress_SOURCES = tests/unit/test_progress.c
 tests_unit_test_progress_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 tests_unit_test_placement_SOURCES = tests/unit/test_placement.c

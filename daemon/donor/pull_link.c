@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Links for copies alone, one to each donor that is copied from, and how fast
+ * they may be. What users wait for never stands behind a copy in one stream.
+ *
+ *   1 the first entry wanted of a donor: its addresses are dialled, HELLO
+ *     (COPY), WELCOME must say the same incarnation; until then, and when that
+ *     fails, the link for operations does
+ *   2 every PROBE_MS, PACE asks the donor over the link for operations: it
+ *     spaces what it sends (SO_MAX_PACING_RATE), and answers at once. How long
+ *     that took, and whether it has users, is what core/pace.h lives on
+ *   3 unused for IDLE_MS, or no member any more: the link closes
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base.h"
+#include "daemon/donor/pull_i.h"
+
+#define PROBE_MS 20
+#define PROBE_MAX_MS 2000
+#define BUSY_MS 200 /* used within it: shares the rate */
+#define IDLE_MS 10000
+#define DIAL_MS 3000
+#define HELLO_MS 3000
+
+struct pull_link {
+	struct lr_pull *p; /* NULL: closing, freed by close_cb */
+	struct pull_link *next;
+	struct lr_member m;
+	struct lr_dial *dial;
+	struct lr_link *link;
+	bool open, failed;
+	uint64_t used_ms, ops;
+	struct lr_link *asked; /* carries the PACE that is out */
+	uint64_t handle, asked_us, asked_ms;
+};
+
+static uint64_t now_us(void)
+{
+	return uv_hrtime() / 1000;
+}
+
+/* --- step 1 ----------------------------------------------------------------- */
+
+static void welcome_cb(struct lr_link *link, enum lr_err err,
+		       const struct lr_frame *f, void *arg)
+{
+	struct pull_link *l = arg;
+	struct lr_msg_welcome w;
+
+	if (!l->p || l->link != link)
+		return;
+	l->open = !err && f->h.type == LR_M_WELCOME &&
+		  lr_dec_welcome(f->meta, f->h.meta, &w) && w.inc == l->m.inc;
+	if (!l->open)
+		lr_link_close(link, err ? err : LR_E_WRONG_PEER);
+}
+
+static void say_hello(struct pull_link *l)
+{
+	const struct lr_shard *s = l->p->s;
+	struct lr_msg_hello m = { .proto_min = LR_PROTO_MIN,
+				  .proto_max = LR_PROTO_MAX,
+				  .role = LR_LINK_COPY,
+				  .pool = s->pool,
+				  .dev = s->o.self,
+				  .inc = l->m.inc,
+				  .name = lr_str(s->o.name),
+				  .version = lr_str(PACKAGE_VERSION),
+				  .site = lr_str(""),
+				  .addrs = lr_str("") };
+
+	LR_REQUEST(l->link, HELLO, hello, &m, NULL, HELLO_MS, welcome_cb, l);
+}
+
+static void frame_cb(struct lr_link *link, const struct lr_frame *f, void *arg)
+{
+	(void)arg;
+	if (f->h.req)
+		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,
+				   "a donor that copies does not answer that");
+}
+
+static void close_cb(struct lr_link *link, enum lr_err why, void *arg)
+{
+	struct pull_link *l = arg;
+
+	(void)why;
+	if (l->link != link)
+		return; /* an attempt of the dial that lost */
+	l->link = NULL;
+	l->open = false;
+	l->failed = true; /* the link for operations does, until it is idle */
+	if (!l->p)
+		free(l);
+}
+
+static const struct lr_link_ops link_ops = { NULL, frame_cb, close_cb, NULL };
+
+static void dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
+{
+	struct pull_link *l = arg;
+
+	(void)why;
+	l->dial = NULL;
+	l->link = link;
+	l->failed = !link;
+	if (link)
+		say_hello(l);
+}
+
+static void dial(struct pull_link *l)
+{
+	struct lr_shard *s = l->p->s;
+	struct lr_link_options opt = { .tls = s->o.tls,
+				       .peer = &l->m.dev,
+				       .connect_ms = DIAL_MS };
+
+	l->dial = lr_dial_start(&s->loop, l->m.addrs, &opt, &link_ops, l,
+				dialled_cb, l);
+}
+
+static struct pull_link *find(struct lr_pull *p, uint64_t member)
+{
+	struct pull_link *l = p->links;
+
+	while (l && l->m.inc != member)
+		l = l->next;
+	return l;
+}
+
+static struct pull_link *meet(struct lr_pull *p, uint64_t member)
+{
+	const struct lr_member *m = lr_view_member(&p->s->rx->view, member);
+	struct pull_link *l = m ? calloc(1, sizeof *l) : NULL;
+
+	if (!l)
+		return NULL;
+	l->p = p;
+	l->m = *m;
+	l->next = p->links;
+	p->links = l;
+	dial(l);
+	return l;
+}
+
+struct lr_link *pull_link(struct lr_pull *p, uint64_t member)
+{
+	struct pull_link *l = find(p, member);
+
+	if (!l)
+		l = meet(p, member);
+	if (l)
+		l->used_ms = lr_now_ms();
+	return l && l->open ? l->link : lr_direct_link(p->s->net, member);
+}
+
+/* --- step 2 ----------------------------------------------------------------- */
+
+static void pace_cb(struct lr_link *link, enum lr_err err,
+		    const struct lr_frame *f, void *arg)
+{
+	struct pull_link *l = arg;
+	struct lr_pull *p = l->p;
+	uint64_t now = lr_now_ms();
+	struct lr_msg_pace_r m;
+
+	(void)link;
+	l->asked = NULL;
+	if (err || f->h.type != LR_M_PACE_R ||
+	    !lr_dec_pace_r(f->meta, f->h.meta, &m))
+		return;
+	if (l->ops && m.ops > l->ops)
+		lr_pace_users(&p->pace, now);
+	l->ops = m.ops ? m.ops : 1;
+	lr_pace_sample(&p->pace, now_us() - l->asked_us, now);
+}
+
+static void probe(struct pull_link *l, uint64_t rate, uint64_t now_ms)
+{
+	struct lr_link *link = lr_direct_link(l->p->s->net, l->m.inc);
+	struct lr_msg_pace m = { .bytes_per_s = rate };
+
+	if (l->asked) { /* not answered so far: that says something, too */
+		lr_pace_sample(&l->p->pace, now_us() - l->asked_us, now_ms);
+		return;
+	}
+	if (!link || now_ms < l->asked_ms + PROBE_MS)
+		return;
+	l->asked = link;
+	l->asked_ms = now_ms;
+	l->asked_us = now_us();
+	l->handle = LR_REQUEST(link, PACE, pace, &m, NULL, PROBE_MAX_MS,
+			       pace_cb, l);
+}
+
+/* A tenth above its share: what stands behind is caught up with. */
+static uint64_t share_of(const struct lr_pull *p, unsigned busy)
+{
+	uint64_t rate = p->pace.limit ? p->pace.limit : p->pace.rate;
+
+	return (rate + rate / 10) / (busy ? busy : 1);
+}
+
+/* --- step 3 ----------------------------------------------------------------- */
+
+static void drop(struct pull_link *l)
+{
+	if (l->dial)
+		lr_dial_stop(l->dial);
+	if (l->asked)
+		lr_link_forget(l->asked, l->handle);
+	l->p = NULL;
+	if (l->link)
+		lr_link_close(l->link, LR_E_OK);
+	else
+		free(l);
+}
+
+static bool is_over(const struct pull_link *l, uint64_t now_ms)
+{
+	return now_ms >= l->used_ms + IDLE_MS ||
+	       !lr_view_member(&l->p->s->rx->view, l->m.inc);
+}
+
+static void note_users(struct lr_pull *p, uint64_t now_ms)
+{
+	uint64_t ops = p->s->stats.gets + p->s->stats.puts;
+
+	if (ops != p->seen_ops)
+		lr_pace_users(&p->pace, now_ms);
+	p->seen_ops = ops;
+}
+
+void pull_links_tick(struct lr_pull *p, uint64_t now_ms)
+{
+	struct pull_link **at = &p->links, *l;
+	unsigned busy = 0;
+
+	note_users(p, now_ms);
+	lr_pace_limit(&p->pace, p->s->stats.copy_limit);
+	lr_pace_tick(&p->pace, now_ms);
+	for (l = p->links; l; l = l->next)
+		busy += now_ms < l->used_ms + BUSY_MS;
+	while ((l = *at) != NULL) {
+		if (is_over(l, now_ms)) {
+			*at = l->next;
+			drop(l);
+			continue;
+		}
+		probe(l, share_of(p, busy), now_ms);
+		at = &l->next;
+	}
+}
+
+void pull_links_close(struct lr_pull *p)
+{
+	struct pull_link *l;
+
+	while ((l = p->links) != NULL) {
+		p->links = l->next;
+		drop(l);
+	}
+}
+
+/* --- at the other end --------------------------------------------------------- */
+
+void lr_pull_serve_pace(struct lr_shard_link *l, const struct lr_frame *f)
+{
+	struct lr_shard *s = l->s;
+	struct lr_msg_pace m;
+	struct lr_msg_pace_r r = { .ops = s->stats.gets + s->stats.puts };
+
+	if (!lr_dec_pace(f->meta, f->h.meta, &m)) {
+		lr_link_close(l->link, LR_E_PROTOCOL);
+		return;
+	}
+	for (struct lr_shard_link *o = s->links; o; o = o->next)
+		if (o->copies &&
+		    lr_dev_eq(lr_link_peer(o->link), lr_link_peer(l->link)))
+			lr_link_set_pace(o->link, m.bytes_per_s);
+	LR_SEND(l->link, PACE_R, pace_r, f->h.req, &r, NULL);
+}
