@@ -94,8 +94,7 @@ static int nothing_found(const struct cli *c, const struct cli_here *here)
 	return out_say(4,
 		       "no pool on this LAN (listened %u s on %s). Start "
 		       "one: sudo systemctl enable --now lanram-coordinator. "
-		       "There is one? Name it: coordinator = \"host:7450\"; in "
-		       "the configuration, or see that UDP 5353 is open",
+		       "There is one? lanram doctor",
 		       LISTEN_MS / 1000,
 		       here->interfaces[0] ? here->interfaces : "no interface");
 }

@@ -7,6 +7,13 @@ cli_lanram_SOURCES = \
 	cli/bench_media.c \
 	cli/bench_show.c \
 	cli/cli.h \
+	cli/doctor.c \
+	cli/doctor.h \
+	cli/doctor_daemons.c \
+	cli/doctor_dial.c \
+	cli/doctor_donors.c \
+	cli/doctor_mdns.c \
+	cli/doctor_pool.c \
 	cli/donors.c \
 	cli/events.c \
 	cli/here.c \
@@ -32,6 +39,6 @@ cli_lanram_SOURCES = \
 	cli/target.h \
 	cli/top.c \
 	cli/values.c
-cli_lanram_LDADD = tui/liblrtui.la lib/client/liblrclient.la lib/net/liblrnet.la \
-	lib/wire/liblrwire.la lib/core/liblrcore.la $(JANSSON_LIBS) $(NCURSES_LIBS) \
+cli_lanram_LDADD = tui/liblrtui.la discovery/liblrdisco.la lib/client/liblrclient.la lib/net/liblrnet.la \
+	lib/wire/liblrwire.la lib/core/liblrcore.la $(AVAHI_LIBS) $(JANSSON_LIBS) $(NCURSES_LIBS) \
 	$(LIBCONFIG_LIBS) $(XXHASH_LIBS) $(UV_LIBS) $(OPENSSL_LIBS) -lm

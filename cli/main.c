@@ -94,6 +94,7 @@ static const struct cli_cmd commands[] = {
 	{ "status", "", "the pool at a glance, or why this machine is not in it", 0, 0, json_opts, cli_status },
 	{ "donors", "", "the machines that lend RAM", 0, 0, json_opts, cli_donors },
 	{ "ping", "[DONOR]", "how fast daemon, coordinator and donors answer", 0, 1, json_opts, cli_ping },
+	{ "doctor", "", "what is wrong here, and the command that mends it", 0, 0, json_opts, cli_doctor },
 	{ "pending", "", "machines that ask to be let in", 0, 0, json_opts, cli_pending },
 	{ "admit", "CODE|DEVICE", "let a machine in", 1, 1, admit_opts, cli_admit },
 	{ "refuse", "CODE|DEVICE", "do not let it in", 1, 1, plain_opts, cli_refuse },

@@ -8,7 +8,8 @@ daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
 	daemon/coordinator/donors.c daemon/coordinator/devices.c \
 	daemon/coordinator/rest.c \
 	daemon/coordinator/query.c daemon/coordinator/objects.c \
-	daemon/coordinator/watch.c \
+	daemon/coordinator/watch.c daemon/coordinator/check.c \
+	daemon/donor/check.c daemon/donor/check.h \
 	daemon/donor/donor.c daemon/donor/donor.h daemon/donor/lend.c \
 	daemon/donor/leave.c daemon/donor/local.c daemon/donor/host.c daemon/donor/host.h \
 	daemon/donor/mailbox.c daemon/donor/mailbox.h \

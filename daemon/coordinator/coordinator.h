@@ -10,6 +10,7 @@
  *   devices.c      who is admitted, who wants in
  *   query.c        what users ask; objects.c: LIST and RESOLVE
  *   watch.c        events, and what is pushed to who watches
+ *   check.c        what `lanram doctor` asks
  */
 #ifndef LR_COORDINATOR_H
 #define LR_COORDINATOR_H
@@ -181,6 +182,7 @@ bool lr_watchers_frame(struct lr_peer *p, const struct lr_frame *f);
 /* query.c, objects.c; false: not a question of theirs. */
 bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f);
 bool lr_objects_frame(struct lr_peer *p, const struct lr_frame *f);
+bool lr_check_frame(struct lr_peer *p, const struct lr_frame *f); /* check.c */
 void lr_objects_tick(struct lr_coordinator *k, uint64_t now_ms);
 void lr_objects_forget_peer(struct lr_coordinator *k, const struct lr_peer *p);
 void lr_objects_report(struct lr_peer *p, const struct lr_frame *f);

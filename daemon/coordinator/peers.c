@@ -231,7 +231,8 @@ static void peer_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	} else if (f->h.type == LR_M_VIEW_GET) {
 		send_view(p, f);
 	} else if (!lr_donor_frame(p, f) && !lr_query_frame(p, f) &&
-		   !lr_objects_frame(p, f) && !lr_watchers_frame(p, f)) {
+		   !lr_objects_frame(p, f) && !lr_watchers_frame(p, f) &&
+		   !lr_check_frame(p, f)) {
 		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,
 				   "the coordinator does not answer that");
 	}

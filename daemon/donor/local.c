@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/donor/check.h"
 #include "daemon/donor/donor.h"
 #include "daemon/log.h"
 
@@ -17,7 +18,8 @@ static void local_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 {
 	struct lr_donor_link *l = arg;
 
-	(void)link, (void)why;
+	(void)why;
+	lr_check_gone(link);
 	*l->prev = l->next;
 	if (l->next)
 		l->next->prev = l->prev;
@@ -91,6 +93,11 @@ static void local_frame_cb(struct lr_link *link, const struct lr_frame *f,
 		break;
 	case LR_M_HERE:
 		serve_here(l->d, link, f);
+		break;
+	case LR_M_CHECK:
+		lr_check_pass(link, f->h.req,
+			      lr_attach_link(l->d->control),
+			      lr_identity_dev(l->d->b.identity));
 		break;
 	default:
 		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,

@@ -364,6 +364,18 @@ static void serve_here(struct user *u, uint64_t req)
 	LR_SEND(u->link, HERE_R, here_r, req, &r, NULL);
 }
 
+static void serve_links(struct user *u, uint64_t req)
+{
+	static uint8_t buf[LR_BULK_MAX]; /* one loop */
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_bulk bulk = { .p = buf };
+	struct lr_msg_links_r r = { 0 };
+
+	lr_direct_reach(u->q->pool, &w);
+	bulk.len = w.len;
+	LR_SEND(u->link, LINKS_R, links_r, req, &r, &bulk);
+}
+
 static void serve_hello(struct user *u, uint64_t req)
 {
 	struct requester *q = u->q;
@@ -425,7 +437,11 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	case LR_M_WHATIF:
 	case LR_M_PAUSE:
 	case LR_M_COPIES:
+	case LR_M_CHECK:
 		serve_ask(u, f);
+		break;
+	case LR_M_LINKS:
+		serve_links(u, f->h.req);
 		break;
 	default:
 		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,

@@ -28,6 +28,7 @@ struct lr_donor {
 	bool up;   /* the coordinator hears it */
 	bool gone; /* left the view; freed when its handles are closed */
 	bool failed; /* the last dial did */
+	enum lr_err why; /* how it ended */
 	enum lr_donor_link state;
 	struct lr_dial *dial;
 	struct lr_link *link;

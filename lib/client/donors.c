@@ -146,8 +146,8 @@ static void dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
 {
 	struct lr_donor *n = arg;
 
-	(void)why;
 	n->dial = NULL;
+	n->why = why;
 	if (link) {
 		n->link = link;
 		say_hello(n);
@@ -278,6 +278,41 @@ void lr_donors_close(struct lr_direct *d)
 		forget(n);
 }
 
+/* Since when neither we nor the coordinator hear it; 0: somebody does. */
+static uint64_t silent_since(const struct lr_donor *n)
+{
+	uint64_t down = n->state == LR_DONOR_OPEN ? 0 : n->down_ms;
+
+	if (!down || (n->silent_ms && n->silent_ms < down))
+		return n->silent_ms;
+	return down;
+}
+
+void lr_direct_reach(const struct lr_direct *d, struct lr_writer *w)
+{
+	struct lr_donor *n, *next;
+
+	HASH_ITER(hh, d->donors, n, next) {
+		bool open = n->state == LR_DONOR_OPEN;
+		struct lr_rec_reach r = {
+			.dev = n->dev,
+			.inc = n->inc,
+			.name = lr_str(n->name),
+			.addrs = lr_str(open ? lr_link_address(n->link)
+					     : n->addrs),
+			.up = n->up,
+			.open = open,
+			.why = (uint16_t)n->why,
+			.near_us = n->near_us,
+		};
+
+		if (silent_since(n))
+			r.silent_ms = uv_now(d->loop) - silent_since(n);
+		if (w->cap - w->len > LR_ADDRS_MAX + 256)
+			lr_enc_rec_reach(w, &r);
+	}
+}
+
 struct lr_link *lr_direct_link(const struct lr_direct *d, uint64_t inc)
 {
 	const struct lr_donor *n = lr_donors_find(d, inc);
@@ -298,16 +333,6 @@ static void say_since(uint64_t ms, char *out, size_t cap)
 		snprintf(out, cap, "%llu min", (unsigned long long)(s / 60));
 	else
 		snprintf(out, cap, "%llu h", (unsigned long long)(s / 3600));
-}
-
-/* Since when neither we nor the coordinator hear it; 0: somebody does. */
-static uint64_t silent_since(const struct lr_donor *n)
-{
-	uint64_t down = n->state == LR_DONOR_OPEN ? 0 : n->down_ms;
-
-	if (!down || (n->silent_ms && n->silent_ms < down))
-		return n->silent_ms;
-	return down;
 }
 
 static size_t add_silent(const struct lr_direct *d, const struct lr_donor *n,

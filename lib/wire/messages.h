@@ -70,13 +70,19 @@
 /* Of one object: what a donor said of its entries. err: lr_err. */
 #define LR_REC_VERIFIED(F) \
 	F(dev, dev) F(u16, err) F(u64, there) F(u64, ago_ms) F(u32, trip_us)
+/* The link to a donor, as its owner sees it. up: the coordinator hears the
+ * donor; why: the last dial's lr_err; near_us: a round trip; 0: not known. */
+#define LR_REC_REACH(F) \
+	F(dev, dev) F(u64, inc) F(str, name) F(str, addrs) F(u8, up) \
+	F(u8, open) F(u16, why) F(u64, silent_ms) F(u32, near_us)
 
 #define LR_RECORDS(R) \
 	R(SLOTNO, slotno)   R(SLOT_CE, slot_ce)  R(SLOT_STATE, slot_state) \
 	R(ENTRY, entry)     R(MEMBER, member)    R(DEVICE, device) \
 	R(OBJECT, object)   R(LISTED, listed)    R(DONOR, donor) \
 	R(PENDING, pending) R(TEXT, text)        R(EVENT, event) \
-	R(COPY, copy)       R(WHICH, which)      R(VERIFIED, verified)
+	R(COPY, copy)       R(WHICH, which)      R(VERIFIED, verified) \
+	R(REACH, reach)
 
 /* --- messages ----------------------------------------------------------- */
 
@@ -225,6 +231,18 @@
 #define LR_MSG_VERIFIED(F)  F(id, id) F(u64, entries)
 #define LR_MSG_VERIFIED_R(F) F(u16, err) F(u64, there) F(u64, ago_ms)
 
+/* looking for what is wrong. dev: connect to that donor; zero: to none */
+#define LR_MSG_CHECK(F)     F(u32, uid) F(dev, dev)
+/* known: a donor of that device is up; reached: how the connection ended,
+ * address: where to; seen: the asker's address */
+#define LR_MSG_CHECK_R(F) \
+	F(u64, unix_ms) F(u8, known) F(u16, reached) F(str, address) \
+	F(str, seen) F(str, name) F(str, version)
+#define LR_MSG_LINKS(F)     F(u8, reserved)
+#define LR_MSG_LINKS_R(F)   F(u16, err)
+#define LR_MSG_METRICS(F)   F(u8, reserved)
+#define LR_MSG_METRICS_R(F) F(u16, err)
+
 /*      number NAME      name      most bulk     what it says */
 #define LR_MESSAGES(M) \
 	M( 1, HELLO,      hello,      LR_BULK_MAX, "who I am; a donor adds slot_state records") \
@@ -299,6 +317,12 @@
 	M(107, COPIES_R,  copies_r,   LR_BULK_MAX, "copy records") \
 	M(108, VERIFIED,  verified,   LR_BULK_MAX, "when were these entries last verified where they are") \
 	M(109, VERIFIED_R, verified_r, LR_BULK_MAX, "a donor's answer; a requester's: verified records") \
+	M(132, CHECK,     check,      0,           "what time is it, and can you connect to that donor") \
+	M(133, CHECK_R,   check_r,    0,           "it is so late, and so it ended") \
+	M(134, LINKS,     links,      0,           "your links to donors") \
+	M(135, LINKS_R,   links_r,    LR_BULK_MAX, "reach records") \
+	M(136, METRICS,   metrics,    0,           "your counters") \
+	M(137, METRICS_R, metrics_r,  LR_BULK_MAX, "Prometheus text") \
 	M(152, PACE,      pace,       0,           "send me copies at most so fast; how busy are you") \
 	M(153, PACE_R,    pace_r,     0,           "so busy") \
 	M(154, COPY_LIMIT, copy_limit, 0,          "copy at most so fast")

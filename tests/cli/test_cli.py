@@ -13,8 +13,8 @@ LANRAM = os.environ.get("LANRAM") or os.path.join(
     os.environ.get("top_builddir", "."), "cli", "lanram")
 SOURCE = os.environ.get("top_srcdir", ".")
 COMMANDS = ("store retrieve list stat remove register name status donors ping "
-            "pending admit refuse lend drain revoke forget rebuild events top bench").split()
-SHOWING = ("list stat register name status donors ping pending lend "
+            "doctor pending admit refuse lend drain revoke forget rebuild events top bench").split()
+SHOWING = ("list stat register name status donors ping doctor pending lend "
            "events top bench").split()
 
 

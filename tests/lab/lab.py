@@ -332,10 +332,10 @@ donor_role: {{ lend = "{lend}"; reserve = "2%"; leave_wait_s = 10; {donor} }};
         self.daemons[role] = d
         return d
 
-    def lanram(self, *args, expect=0, stdin=b"", timeout=60):
+    def lanram(self, *args, expect=0, stdin=b"", timeout=60, env=None):
         """Runs the command; `expect`: the exit codes that are right."""
         r = self.run(PROGRAMS.find("lanram"), *args, stdin=stdin,
-                     timeout=timeout)
+                     timeout=timeout, env=env)
         want = expect if isinstance(expect, (tuple, set, list)) else (expect,)
         if REPORT.search(r.err):
             raise Failure(f"sanitizer report: {r}")
