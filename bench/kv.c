@@ -5,9 +5,10 @@
  * loop around all three.
  *
  *   kv lanram COORDINATOR STATE_DIR | kv redis PORT | kv memcached PORT
- *      [-n OPERATIONS] [-s BYTES] [-w REPLICAS]
+ *      [-n OPERATIONS] [-s BYTES] [-w REPLICAS] [-b]
  *
  * -w: Redis SETs are followed by WAIT, as lanram's acknowledge every copy.
+ * -b: lanram's calls sleep at once rather than look for the answer first.
  * Prints: what,operation,p50_us,p99_us,per_s */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,6 +27,7 @@ struct target {
 	struct lanram *pool;
 	int fd;
 	unsigned replicas;
+	int busy_poll_us;
 	char (*ids)[LANRAM_ID_TEXT];
 	char *buf; /* for requests and replies */
 	size_t size;
@@ -219,7 +221,8 @@ static void open_pool(struct target *t, const char *coordinator,
 		      const char *state_dir)
 {
 	struct lanram_options o = { .coordinator = coordinator,
-				    .state_dir = state_dir };
+				    .state_dir = state_dir,
+				    .busy_poll_us = t->busy_poll_us };
 
 	if (lanram_open(&o, &t->pool)) {
 		fprintf(stderr, "kv: cannot open the pool\n");
@@ -233,13 +236,15 @@ int main(int argc, char **argv)
 	unsigned n = 20000;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:s:w:")) != -1) {
+	while ((opt = getopt(argc, argv, "bn:s:w:")) != -1) {
 		if (opt == 'n')
 			n = (unsigned)atoi(optarg);
 		else if (opt == 's')
 			t.size = (size_t)atol(optarg);
 		else if (opt == 'w')
 			t.replicas = (unsigned)atoi(optarg);
+		else if (opt == 'b')
+			t.busy_poll_us = -1;
 		else
 			return 2;
 	}

@@ -283,6 +283,8 @@ static bool start_shard(struct lr_donor *d)
 				      .self = *lr_identity_dev(d->b.identity),
 				      .inc = d->inc,
 				      .limit = d->lent,
+				      .busy_poll_us =
+					      d->b.cfg->busy_poll_us,
 				      .listen = d->b.cfg->donor_listen,
 				      .name = d->b.cfg->name,
 				      .to_control = &d->mail };

@@ -7,6 +7,7 @@
 
 #include "daemon/base.h"
 #include "daemon/log.h"
+#include "net/spin.h"
 
 #define TICK_MS 25
 #define LATE_MS 300   /* our loop was stopped: ask for the view first */
@@ -65,6 +66,7 @@ static void accept_cb(struct lr_link *link, void *arg)
 		s->links->prev = &l->next;
 	s->links = l;
 	lr_link_set_ops(link, &link_ops, l);
+	lr_link_set_spin(link, s->spin);
 	lr_link_set_stale_ms(link, STALE_MS);
 	if (s->hold_until_ms)
 		lr_link_pause(link, true);
@@ -196,6 +198,7 @@ static void stop(struct lr_shard *s)
 	lr_sweep_free(s->sweep);
 	lr_reports_free(s->reports);
 	lr_direct_close(s->net);
+	lr_spin_stop(s->spin);
 	uv_close((uv_handle_t *)&s->timer, NULL);
 	lr_mailbox_close(&s->inbox);
 }
@@ -262,6 +265,7 @@ static bool open_all(struct lr_shard *s, char *why, size_t cap)
 		      &s->listener, why, cap))
 		return false;
 	s->port = lr_listener_port(s->listener);
+	s->spin = lr_spin_new(&s->loop, s->o.busy_poll_us);
 	s->store = lr_store_new(LR_SLOTS, s->o.limit);
 	s->net = lr_direct_fed(&o);
 	s->rx = s->net ? lr_direct_rx(s->net) : NULL;
@@ -270,8 +274,8 @@ static bool open_all(struct lr_shard *s, char *why, size_t cap)
 	s->sweep = lr_sweep_new(s);
 	s->updates = lr_updates_new(s);
 	s->verified = lr_verified_new();
-	if (s->store && s->net && s->pull && s->reports && s->sweep &&
-	    s->updates && s->verified)
+	if (s->spin && s->store && s->net && s->pull && s->reports &&
+	    s->sweep && s->updates && s->verified)
 		return true;
 	snprintf(why, cap, "out of memory");
 	return false;
@@ -291,6 +295,7 @@ bool lr_shard_start(struct lr_shard *s, const struct lr_shard_options *o,
 	uv_timer_init(&s->loop, &s->timer);
 	s->timer.data = s;
 	uv_timer_start(&s->timer, tick_cb, TICK_MS, TICK_MS);
+	lr_spin_start(s->spin);
 	return uv_thread_create(&s->thread, thread_main, s) == 0;
 }
 
@@ -303,6 +308,7 @@ int lr_shard_join(struct lr_shard *s)
 	if (left)
 		uv_print_all_handles(&s->loop, stderr);
 	lr_mailbox_done(&s->inbox);
+	lr_spin_free(s->spin);
 	lr_store_free(s->store);
 	free(s->verified);
 	free(s->devices);

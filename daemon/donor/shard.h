@@ -38,6 +38,7 @@ struct lr_shard_options {
 	struct lr_dev self;
 	uint64_t inc;
 	uint64_t limit;
+	unsigned busy_poll_us;
 	const char *listen, *name;
 	struct lr_mailbox *to_control;
 };
@@ -66,6 +67,7 @@ struct lr_shard {
 	uv_thread_t thread;
 	uv_loop_t loop;
 	uv_timer_t timer;
+	struct lr_spin *spin;
 	struct lr_mailbox inbox;
 	struct lr_listener *listener;
 	uint16_t port;

@@ -29,6 +29,7 @@ struct lr_attach_options {
 	uint8_t enrol_roles; /* LR_ROLE_* to ask for */
 	const char *name;    /* of this machine */
 	const char *local_socket; /* the coordinator's, tried first; or NULL */
+	struct lr_spin *spin; /* looks at data links (direct.h); or NULL */
 };
 
 struct lr_attach_ops {

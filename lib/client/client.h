@@ -20,6 +20,9 @@ struct lanram {
 	uv_timer_t timer; /* of lanram_wait and of waiting for a descriptor */
 	bool interrupted, timed_out;
 	bool moved; /* something has called back since lr_client_run began */
+	bool turning; /* inside uv_run */
+	struct lr_spin *spin;
+	uint64_t turned_ns; /* uv_run has returned */
 	struct lanram_op *ready, *ready_last; /* not collected yet */
 	unsigned outstanding;
 	char error[LR_OBJECT_TEXT];

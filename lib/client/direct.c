@@ -280,6 +280,7 @@ static struct lr_direct *make(const struct lr_attach_options *o)
 	d->entries.ops = &entries_ops;
 	d->loop = o->loop;
 	d->tls = o->tls;
+	d->spin = o->spin;
 	d->self = o->self;
 	snprintf(d->name, sizeof d->name, "%s", o->name);
 	snprintf(d->pool_name, sizeof d->pool_name, "%s", o->pool_name);

@@ -46,6 +46,7 @@ struct lr_direct {
 	struct lr_attach *attach; /* NULL: the view is fed */
 	struct lr_dev pool;	  /* then */
 	struct lr_tls *tls;
+	struct lr_spin *spin; /* or NULL */
 	struct lr_dev self;
 	char name[LR_NAME_MAX], pool_name[LR_NAME_MAX];
 	struct lr_view_rx rx;

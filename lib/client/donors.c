@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/spin.h"
+
 #define BACKOFF_MIN_MS 50u
 #define BACKOFF_MAX_MS 1000u
 #define DIAL_MS	       3000u
@@ -150,6 +152,7 @@ static void dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
 	n->why = why;
 	if (link) {
 		n->link = link;
+		lr_link_set_spin(link, n->d->spin);
 		say_hello(n);
 	} else {
 		n->failed = true;

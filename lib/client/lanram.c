@@ -11,9 +11,11 @@
 
 #include "client/relay.h"
 #include "net/identity.h"
+#include "net/spin.h"
 
 #define SOCKET	"/run/lanram/requester.sock"
-#define SPIN_NS 50000u
+#define SPIN_US 50u
+#define TURN_NS 1000000u /* so often at least the loop runs */
 #define MEET_MS 3000u
 
 /* --- the loop
@@ -22,18 +24,27 @@
 void lr_client_moved(struct lanram *p)
 {
 	p->moved = true;
-	uv_stop(&p->loop);
+	if (p->turning)
+		uv_stop(&p->loop);
+}
+
+static void turn(struct lanram *p, uv_run_mode mode)
+{
+	p->turning = true;
+	uv_run(&p->loop, mode);
+	p->turning = false;
+	p->turned_ns = uv_hrtime();
 }
 
 void lr_client_run(struct lanram *p, bool spin)
 {
-	uint64_t until = spin ? uv_hrtime() + SPIN_NS : 0;
-
 	p->moved = false;
-	while (spin && !p->moved && uv_hrtime() < until)
-		uv_run(&p->loop, UV_RUN_NOWAIT);
+	if (spin)
+		lr_spin_until(p->spin, &p->moved);
 	if (!p->moved)
-		uv_run(&p->loop, UV_RUN_ONCE);
+		turn(p, UV_RUN_ONCE);
+	else if (uv_hrtime() - p->turned_ns > TURN_NS)
+		turn(p, UV_RUN_NOWAIT);
 }
 
 bool lr_client_enter(struct lanram *p)
@@ -209,7 +220,8 @@ enum lanram_err lr_client_resolve(struct lanram *p, const char *ref,
 static bool start_relay(struct lanram *p, const struct lanram_options *opt)
 {
 	p->entries = lr_relay_new(&p->loop,
-				  opt && opt->socket ? opt->socket : SOCKET);
+				  opt && opt->socket ? opt->socket : SOCKET,
+				  p->spin);
 	return p->entries != NULL;
 }
 
@@ -234,6 +246,7 @@ static enum lr_err start_direct(struct lanram *p,
 		.pin_path = pin,
 		.enrol_roles = LR_ROLE_REQUESTER,
 		.name = host,
+		.spin = p->spin,
 	};
 	enum lr_err err;
 
@@ -276,12 +289,21 @@ static void close_loop(struct lanram *p)
 {
 	uv_close((uv_handle_t *)&p->wake, NULL);
 	uv_close((uv_handle_t *)&p->timer, NULL);
+	lr_spin_stop(p->spin);
 	while (uv_loop_alive(&p->loop)) /* a stop may be left over */
 		uv_run(&p->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&p->loop);
+	lr_spin_free(p->spin);
 	lr_tls_free(p->tls);
 	lr_identity_free(p->identity);
 	free(p);
+}
+
+static unsigned spin_us(const struct lanram_options *opt)
+{
+	if (!opt || !opt->busy_poll_us)
+		return SPIN_US;
+	return opt->busy_poll_us > 0 ? (unsigned)opt->busy_poll_us : 0;
 }
 
 enum lanram_err lanram_open(const struct lanram_options *opt,
@@ -307,9 +329,12 @@ enum lanram_err lanram_open(const struct lanram_options *opt,
 		.deadline_ms =
 			opt && opt->deadline_ms ? opt->deadline_ms : 10000,
 	};
+	p->spin = lr_spin_new(&p->loop, spin_us(opt));
 	while (!p->env.writer)
 		lr_random(&p->env.writer, sizeof p->env.writer);
-	if (opt && opt->coordinator && opt->coordinator[0])
+	if (!p->spin)
+		err = LR_E_NO_MEMORY;
+	else if (opt && opt->coordinator && opt->coordinator[0])
 		err = start_direct(p, opt);
 	else if (!start_relay(p, opt))
 		err = LR_E_USAGE;

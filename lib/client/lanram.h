@@ -54,6 +54,9 @@ struct lanram_options {
 	const char *state_dir;
 	const char *pool; /* name; NULL: "lanram" */
 	unsigned deadline_ms; /* of one operation; 0: 10,000 */
+	/* How long calls look for an answer before they sleep, in microseconds:
+	 * waking up takes longer than the network. 0: 50; < 0: never. */
+	int busy_poll_us;
 };
 
 /* With `coordinator` it waits up to 3 s to be welcomed; operations tell the

@@ -19,6 +19,7 @@
 #include <xxhash.h>
 
 #include "core/op.h"
+#include "net/spin.h"
 
 #define BACKOFF_MIN_MS 50u
 #define BACKOFF_MAX_MS 1000u
@@ -56,6 +57,7 @@ struct relay {
 	struct sockaddr_un addr;
 	enum phase phase;
 	struct lr_link *link;
+	struct lr_spin *spin; /* or NULL */
 	uv_timer_t redial, timer;
 	uint64_t timer_at;
 	unsigned backoff_ms;
@@ -536,10 +538,12 @@ static void dial(struct relay *r)
 	r->phase = CONNECTING;
 	r->link = lr_link_connect(r->loop, (struct sockaddr *)&r->addr, &opt,
 				  &link_ops, r);
-	if (r->link)
+	if (r->link) {
 		r->alive++;
-	else
+		lr_link_set_spin(r->link, r->spin);
+	} else {
 		uv_timer_start(&r->redial, redial_cb, BACKOFF_MAX_MS, 0);
+	}
 }
 
 /* An idle handle does not keep knocking. */
@@ -664,7 +668,8 @@ static const struct lr_entries_ops relay_ops = {
 	relay_put, relay_get, relay_update, relay_ask, relay_close
 };
 
-struct lr_entries *lr_relay_new(uv_loop_t *loop, const char *path)
+struct lr_entries *lr_relay_new(uv_loop_t *loop, const char *path,
+				struct lr_spin *spin)
 {
 	struct relay *r = calloc(1, sizeof *r);
 
@@ -676,6 +681,7 @@ struct lr_entries *lr_relay_new(uv_loop_t *loop, const char *path)
 	}
 	r->entries.ops = &relay_ops;
 	r->loop = loop;
+	r->spin = spin;
 	r->addr.sun_family = AF_UNIX;
 	strcpy(r->addr.sun_path, path);
 	r->backoff_ms = BACKOFF_MIN_MS;

@@ -7,7 +7,9 @@
 
 #include "client/entries.h"
 
-/* NO_DAEMON comes through the callbacks if nobody listens at `path`. */
-struct lr_entries *lr_relay_new(uv_loop_t *loop, const char *path);
+/* NO_DAEMON comes through the callbacks if nobody listens at `path`. `spin`
+ * looks at its link; NULL: nobody does. */
+struct lr_entries *lr_relay_new(uv_loop_t *loop, const char *path,
+				struct lr_spin *spin);
 
 #endif

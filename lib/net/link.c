@@ -58,8 +58,11 @@ enum lr_err lr_link_attach(struct lr_link *link, int fd)
 
 void lr_link_kick(struct lr_link *link)
 {
-	if (link->state != LINK_DEAD)
-		uv_idle_start(&link->kick, kick_cb);
+	if (link->state == LINK_DEAD)
+		return;
+	uv_idle_start(&link->kick, kick_cb);
+	if (link->spin && link->state == LINK_OPEN)
+		lr_spin_heat(link, false);
 }
 
 static int wanted_events(const struct lr_link *link)
@@ -176,6 +179,7 @@ static void shut_socket(struct lr_link *link)
 /* May take several turns: a reply callback may ask again, and is told. */
 static void tear_down(struct lr_link *link)
 {
+	lr_spin_forget(link);
 	shut_socket(link);
 	lr_link_tx_done(link);
 	lr_link_requests_fail(link);
@@ -208,6 +212,19 @@ static void kick_cb(uv_idle_t *handle)
 		lr_link_read(link);
 	else
 		lr_link_flush(link);
+}
+
+bool lr_link_look(struct lr_link *link)
+{
+	if (link->state != LINK_OPEN)
+		return false;
+	if (uv_is_active((uv_handle_t *)&link->kick))
+		kick_cb(&link->kick);
+	/* Who connected is told nothing but answers. */
+	if (!link->server && !link->rq.count)
+		return false;
+	return lr_link_reads(link) && !link->rx.in_big &&
+	       lr_link_read_ahead(link);
 }
 
 /* libuv reports a socket's error as EBADF and stops polling. */
@@ -295,7 +312,7 @@ static void tick_cb(uv_timer_t *timer)
 	lr_link_stale_tick(link);
 	lr_link_rx_idle(link);
 	if (link->tx.stuck || link->rx.big || link->out.buf || link->patient ||
-	    link->stale.limit_ms)
+	    link->ahead.buf || link->stale.limit_ms)
 		return;
 	link->ticking = false;
 	uv_timer_stop(timer);

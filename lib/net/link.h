@@ -25,6 +25,7 @@
 struct lr_link;
 struct lr_listener;
 struct lr_tls;
+struct lr_spin; /* spin.h */
 
 struct lr_frame {
 	struct lr_header h;

@@ -35,6 +35,7 @@
 #define LR_LINK_IOV	 64
 #define LR_LINK_RECORD	 16384u /* a TLS record's payload */
 #define LR_LINK_TICK_MS	 500u
+#define LR_LINK_AHEAD	 4096u /* read while looking */
 
 enum link_state {
 	LINK_CONNECTING,
@@ -98,6 +99,14 @@ struct link_rx {
 	bool in_big, big_used;
 };
 
+/* What lr_link_look found on the socket: read before anything else. */
+struct link_ahead {
+	uint8_t *buf; /* [LR_LINK_AHEAD] */
+	size_t off, len;
+	bool full; /* the socket may have more that is as old */
+	bool used;
+};
+
 /* TLS: records that wait for the socket. */
 struct link_out {
 	uint8_t *buf;
@@ -142,9 +151,13 @@ struct lr_link {
 	void *arg;
 
 	struct link_rx rx;
+	struct link_ahead ahead;
 	struct link_txq tx;
 	struct link_requests rq;
 	struct link_stale stale;
+
+	struct lr_spin *spin;
+	bool hot; /* the spin looks at it */
 
 	SSL *ssl;
 	struct link_out out;
@@ -192,11 +205,21 @@ void lr_link_set_patient(struct lr_link *link, bool patient);
 
 /* link_rx.c */
 void lr_link_read(struct lr_link *link);
+/* Sends what is queued, and reads if there is something: true. */
+bool lr_link_look(struct lr_link *link); /* link.c */
+bool lr_link_read_ahead(struct lr_link *link);
+/* Up to n bytes, of what lies ahead or from the socket; as recv(). */
+ssize_t lr_link_recv(struct lr_link *link, void *p, size_t n);
 void lr_link_linger(struct lr_link *link);
 void lr_link_rx_done(struct lr_link *link);
 void lr_link_rx_idle(struct lr_link *link);
 void lr_link_stale_tick(struct lr_link *link);
 uint64_t lr_boottime_ms(void);
+
+/* spin.c */
+/* It is worth looking at; `heard`: something has come from it just now. */
+void lr_spin_heat(struct lr_link *link, bool heard);
+void lr_spin_forget(struct lr_link *link);
 
 /* link_tx.c */
 void lr_link_flush(struct lr_link *link);

@@ -70,6 +70,8 @@ void lr_link_rx_done(struct lr_link *link)
 {
 	free(link->rx.buf);
 	free(link->rx.big);
+	free(link->ahead.buf);
+	link->ahead = (struct link_ahead){0};
 	link->rx = (struct link_rx){0};
 }
 
@@ -88,6 +90,11 @@ void lr_link_rx_idle(struct lr_link *link)
 		link->out.buf = NULL;
 	}
 	link->out.used = false;
+	if (link->ahead.buf && !link->ahead.len && !link->ahead.used) {
+		free(link->ahead.buf);
+		link->ahead.buf = NULL;
+	}
+	link->ahead.used = false;
 }
 
 static bool grow(struct link_rx *rx, size_t cap)
@@ -225,6 +232,44 @@ static void hand_over_all(struct lr_link *link)
 
 /* --- reading --- */
 
+ssize_t lr_link_recv(struct lr_link *link, void *p, size_t n)
+{
+	struct link_ahead *a = &link->ahead;
+
+	if (!a->len) {
+		a->full = false;
+		return recv(link->fd, p, n, 0);
+	}
+	if (n > a->len)
+		n = a->len;
+	memcpy(p, a->buf + a->off, n);
+	a->off += n;
+	a->len -= n;
+	return (ssize_t)n;
+}
+
+/* A failure is left to be found by lr_link_read. */
+bool lr_link_read_ahead(struct lr_link *link)
+{
+	struct link_ahead *a = &link->ahead;
+	ssize_t n;
+
+	if (!a->buf)
+		a->buf = malloc(LR_LINK_AHEAD);
+	if (!a->buf || a->len)
+		return false;
+	n = recv(link->fd, a->buf, LR_LINK_AHEAD, 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	a->off = 0;
+	a->len = n > 0 ? (size_t)n : 0;
+	a->full = a->len == LR_LINK_AHEAD;
+	a->used = true;
+	lr_link_need_tick(link);
+	lr_link_read(link);
+	return true;
+}
+
 static void landed(struct link_rx *rx, size_t n)
 {
 	size_t to_big = 0;
@@ -247,6 +292,8 @@ static ssize_t fill(struct lr_link *link, size_t *asked)
 	ssize_t n;
 
 	*asked = 0;
+	if (!link->ssl && !link->ahead.len)
+		link->ahead.full = false;
 	if (rx->in_big && rx->big_have < rx->big_len)
 		iov[pieces++] = (struct iovec){rx->big + rx->big_have,
 					       rx->big_len - rx->big_have};
@@ -257,6 +304,8 @@ static ssize_t fill(struct lr_link *link, size_t *asked)
 		*asked += iov[i].iov_len;
 	if (link->ssl)
 		n = lr_link_tls_read(link, iov[0].iov_base, iov[0].iov_len);
+	else if (link->ahead.len)
+		n = lr_link_recv(link, iov[0].iov_base, iov[0].iov_len);
 	else
 		n = readv(link->fd, iov, pieces);
 	if (n > 0)
@@ -282,6 +331,8 @@ static void read_failed(struct lr_link *link, ssize_t n)
  * bytes just read; if not, the poll tells when there is. */
 static bool likely_more(struct lr_link *link, size_t n, size_t asked)
 {
+	if (link->ahead.len || link->ahead.full)
+		return true;
 	return link->ssl ? lr_link_tls_more(link) || n >= LR_LINK_RECORD / 2
 			 : n == asked;
 }
@@ -327,6 +378,8 @@ void lr_link_read(struct lr_link *link)
 		lr_link_fail(link, LR_E_TIMEOUT);
 		return;
 	}
+	if (link->spin)
+		lr_spin_heat(link, true);
 	link->want_read = false;
 	link->in_read = true;
 	if (link->rx.buf)

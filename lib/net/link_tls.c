@@ -31,7 +31,7 @@ static int bio_read(BIO *bio, char *p, int n)
 
 	BIO_clear_retry_flags(bio);
 	do {
-		r = recv(link->fd, p, (size_t)n, 0);
+		r = lr_link_recv(link, p, (size_t)n);
 	} while (r < 0 && errno == EINTR);
 	if (r < 0 && errno == EAGAIN)
 		BIO_set_retry_read(bio);

@@ -19,5 +19,7 @@ lib_net_liblrnet_la_SOURCES = \
 	lib/net/pairing.c \
 	lib/net/pairing_words.h \
 	lib/net/request.c \
+	lib/net/spin.c \
+	lib/net/spin.h \
 	lib/net/tls.c
 lib_net_liblrnet_la_LIBADD = lib/wire/liblrwire.la $(UV_LIBS) $(OPENSSL_LIBS)

@@ -241,7 +241,7 @@ static void begin_get(struct daemon *d, uint8_t n, unsigned deadline_ms,
 
 static void connect_to(struct daemon *d)
 {
-	d->relay = lr_relay_new(&d->loop, d->path);
+	d->relay = lr_relay_new(&d->loop, d->path, NULL);
 	assert_non_null(d->relay);
 }
 
