@@ -11,7 +11,8 @@ daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
 	daemon/coordinator/watch.c daemon/coordinator/check.c \
 	daemon/donor/check.c daemon/donor/check.h \
 	daemon/donor/donor.c daemon/donor/donor.h daemon/donor/lend.c \
-	daemon/donor/leave.c daemon/donor/local.c daemon/donor/host.c daemon/donor/host.h \
+	daemon/donor/leave.c daemon/donor/local.c daemon/donor/cgroup.c \
+	daemon/donor/host.c daemon/donor/host.h \
 	daemon/donor/mailbox.c daemon/donor/mailbox.h \
 	daemon/donor/shard.c daemon/donor/shard.h daemon/donor/slots.c \
 	daemon/donor/serve.c daemon/donor/pull.c daemon/donor/pull_i.h \

@@ -47,7 +47,9 @@ struct lr_peer { /* a link to us */
 	bool hello_done;	      /* the rules know it */
 	bool may_leave;
 	bool revoked; /* closing; the rules forget it then */
-	uint64_t lent;	   /* BEAT links: as said last */
+	/* BEAT links: as last told to the events, and since when it differs */
+	uint64_t lent, lent_ms;
+	bool lent_known;
 	bool resting;	   /* BEAT links: was told that copying is paused */
 	bool copying;	   /* BEAT links: some of its slots are filling */
 	uint64_t copy_limit; /* BEAT links: as told last */

@@ -17,6 +17,7 @@
 #define SEAL_MS 10000
 #define PROBE_MS 1500
 #define CONNECT_MS 1000
+#define LENT_MS 1500
 
 /* --- reports of slots ------------------------------------------------------ */
 
@@ -341,13 +342,28 @@ void lr_donor_closed(struct lr_peer *p)
 
 /* --- frames ------------------------------------------------------------------ */
 
-/* The owner of the machine wanted it. Small change is not worth a word. */
-static void note_given_back(struct lr_peer *p, uint64_t lent)
+/* The owner of the machine wanted it, or has it to spare again. Changes are
+ * gathered; small ones are not worth a word. */
+static void note_lent(struct lr_peer *p, uint64_t lent, uint64_t now)
 {
-	if (lent + lent / 16 < p->lent)
-		lr_watchers_event(p->k, LR_EVENT_GAVE_BACK, &p->dev, NULL,
-				  p->lent - lent, 0);
+	bool less = lent < p->lent;
+	uint64_t by = less ? p->lent - lent : lent - p->lent;
+
+	if (by <= p->lent / (less ? 16 : 4)) {
+		p->lent_ms = 0;
+		return;
+	}
+	if (!p->lent_ms)
+		p->lent_ms = now;
+	if (p->lent && now < p->lent_ms + LENT_MS)
+		return;
+	if (p->lent_known)
+		lr_watchers_event(p->k,
+				  less ? LR_EVENT_GAVE_BACK : LR_EVENT_GREW,
+				  &p->dev, NULL, by, 0);
 	p->lent = lent;
+	p->lent_known = true;
+	p->lent_ms = 0;
 }
 
 static void take_beat(struct lr_peer *p, const struct lr_frame *f)
@@ -379,10 +395,13 @@ static void take_beat(struct lr_peer *p, const struct lr_frame *f)
 			      .puts = m.puts,
 			      .bytes_out = m.bytes_out,
 			      .bytes_in = m.bytes_in,
-			      .errors = m.errors };
+			      .errors = m.errors,
+			      .pressure = m.pressure > LR_PRESSURE_LAST ?
+						  LR_PRESSURE_LAST :
+						  m.pressure };
 	lr_coord_beat(p->k->rules, m.inc, &b, lr_now_ms());
 	lr_rest_tell(p, &m);
-	note_given_back(p, m.lent);
+	note_lent(p, m.lent, lr_now_ms());
 }
 
 static void take_synced(struct lr_peer *p, const struct lr_frame *f)

@@ -174,7 +174,7 @@ static void beat_state_cb(void *arg, enum lr_here_state state)
 static const struct lr_attach_ops beat_ops = { hello_cb, beat_ready_cb,
 					       beat_frame_cb, beat_state_cb };
 
-static void beat(struct lr_donor *d)
+void lr_donor_beat(struct lr_donor *d)
 {
 	struct lr_link *link = lr_attach_link(d->beat);
 	const struct lr_shard_stats *s = &d->shard.stats;
@@ -198,7 +198,8 @@ static void beat(struct lr_donor *d)
 				 .puts = s->puts,
 				 .bytes_out = s->bytes_out,
 				 .bytes_in = s->bytes_in,
-				 .errors = s->errors };
+				 .errors = s->errors,
+				 .pressure = d->elastic.level };
 
 	if (link)
 		LR_SEND(link, BEAT, beat, 0, &m, NULL);
@@ -257,8 +258,7 @@ static void tick_cb(uv_timer_t *timer)
 	struct lr_donor *d = timer->data;
 	uint64_t now = lr_now_ms();
 
-	lr_lend_tick(d, now);
-	beat(d);
+	lr_donor_beat(d);
 	if (d->leaving)
 		lr_leave_tick(d, now);
 }
@@ -272,6 +272,7 @@ void lr_donor_stop(struct lr_donor *d)
 	lr_attach_stop(d->control);
 	lr_attach_stop(d->beat);
 	lr_local_stop(d);
+	lr_lend_stop(d);
 	uv_close((uv_handle_t *)&d->timer, NULL);
 	lr_mailbox_close(&d->mail);
 	lr_base_stop(&d->b);

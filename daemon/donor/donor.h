@@ -21,12 +21,14 @@ struct lr_donor {
 	struct lr_attach *control, *beat;
 	uint64_t link; /* counts control links; 0 before the first */
 	bool linked;
-	uv_timer_t timer;
+	uv_timer_t timer, host_timer;
 	struct lr_listener *local;
 	struct lr_donor_link *locals;
 	struct lr_host host;
+	struct lr_elastic elastic;
+	enum lr_pressure said; /* the worst that the log was told of */
 	char lend[256];
-	uint64_t inc, lent, seq, host_ms, leave_ms, leave_ask_ms;
+	uint64_t inc, lent, seq, leave_ms, leave_ask_ms;
 	char addrs[LR_ADDRS_MAX];
 	bool leaving, stopped, said_alone;
 	bool again; /* run anew, as another incarnation */
@@ -34,10 +36,11 @@ struct lr_donor {
 
 /* donor.c: ends it; may be called twice */
 void lr_donor_stop(struct lr_donor *d);
+void lr_donor_beat(struct lr_donor *d);
 
-/* lend.c */
+/* lend.c; false: said why */
 bool lr_lend_start(struct lr_donor *d);
-void lr_lend_tick(struct lr_donor *d, uint64_t now);
+void lr_lend_stop(struct lr_donor *d);
 /* The owner's word; false: malformed, nothing changed. */
 bool lr_lend_set(struct lr_donor *d, const char *spec);
 

@@ -8,20 +8,7 @@
 
 #include "client/config.h"
 
-static uint64_t read_number(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	unsigned long long n = 0;
-
-	if (!f)
-		return UINT64_MAX;
-	if (fscanf(f, "%llu", &n) != 1)
-		n = UINT64_MAX; /* "max" */
-	fclose(f);
-	return n;
-}
-
-static void read_meminfo(struct lr_host *h)
+static void read_meminfo(struct lr_ram *ret)
 {
 	FILE *f = fopen("/proc/meminfo", "re");
 	char line[128];
@@ -29,38 +16,14 @@ static void read_meminfo(struct lr_host *h)
 
 	while (f && fgets(line, sizeof line, f)) {
 		if (sscanf(line, "MemTotal: %llu", &kib) == 1)
-			h->total = kib * 1024;
+			ret->total = kib * 1024;
 		else if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
-			h->available = kib * 1024;
+			ret->available = kib * 1024;
+		if (ret->total && ret->available)
+			break;
 	}
 	if (f)
 		fclose(f);
-}
-
-static void read_cgroup(struct lr_host *h)
-{
-	FILE *f = fopen("/proc/self/cgroup", "re");
-	char line[512] = "", path[640];
-	uint64_t max, now;
-
-	while (f && fgets(line, sizeof line, f))
-		if (!strncmp(line, "0::", 3))
-			break;
-	if (f)
-		fclose(f);
-	if (strncmp(line, "0::", 3))
-		return;
-	line[strcspn(line, "\n")] = '\0';
-	snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", line + 3);
-	max = read_number(path);
-	if (max >= h->total)
-		return;
-	snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.current",
-		 line + 3);
-	now = read_number(path);
-	h->total = max;
-	if (now < max && max - now < h->available)
-		h->available = max - now;
 }
 
 static uint32_t avg10(const char *line)
@@ -70,27 +33,40 @@ static uint32_t avg10(const char *line)
 	return at ? (uint32_t)(strtod(at + 6, NULL) * 100) : 0;
 }
 
-static void read_pressure(struct lr_host *h)
+void lr_host_pressure(const char *path, struct lr_ram *ret)
 {
-	FILE *f = fopen("/proc/pressure/memory", "re");
+	FILE *f = fopen(path, "re");
 	char line[160];
 
 	while (f && fgets(line, sizeof line, f)) {
 		if (!strncmp(line, "some", 4))
-			h->psi_some = avg10(line);
+			ret->some = avg10(line);
 		else if (!strncmp(line, "full", 4))
-			h->psi_full = avg10(line);
+			ret->full = avg10(line);
 	}
 	if (f)
 		fclose(f);
 }
 
+/* Where the figures say nothing (a kernel without them), nothing is short. */
 void lr_host_read(struct lr_host *ret)
 {
+	struct lr_ram *host = &ret->ram[0], *group = &ret->ram[1];
+
 	memset(ret, 0, sizeof *ret);
-	read_meminfo(ret);
-	read_cgroup(ret);
-	read_pressure(ret);
+	ret->n = 1;
+	read_meminfo(host);
+	lr_host_pressure("/proc/pressure/memory", host);
+	if (lr_cgroup_read(host->total, group))
+		ret->n = 2;
+	ret->total = host->total;
+	ret->available = host->available;
+	if (ret->n == 2)
+		ret->total = group->total;
+	if (ret->n == 2 && group->available < host->available)
+		ret->available = group->available;
+	ret->psi_some = host->some > group->some ? host->some : group->some;
+	ret->psi_full = host->full > group->full ? host->full : group->full;
 }
 
 bool lr_lend_bytes(const char *lend, const char *reserve,

@@ -7,11 +7,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/elastic.h"
+
 struct lr_host {
-	uint64_t total, available; /* bytes; the cgroup's limit if smaller */
+	/* Of the host, and of the control group that limits us, if any. */
+	struct lr_ram ram[LR_ELASTIC_RAMS];
+	unsigned n;
+	uint64_t total, available; /* bytes; the lesser ones */
 	uint32_t psi_some, psi_full; /* memory pressure avg10, in 1/100 % */
 };
 void lr_host_read(struct lr_host *ret);
+/* A file of pressure stall information. */
+void lr_host_pressure(const char *path, struct lr_ram *ret);
+/* cgroup.c; false: nothing limits us below what the host has. */
+bool lr_cgroup_read(uint64_t host_total, struct lr_ram *ret);
 
 /* Bytes for a `lend` of the configuration: a size, a share of the host's RAM,
  * "auto" (what is available beyond the reserve) or "off". False: malformed. */

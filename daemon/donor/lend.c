@@ -1,38 +1,97 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How much is lent. */
+/* How much is lent: what the owner of the machine allows, as far as the machine
+ * does not need it itself (core/elastic.h). Its RAM is looked at each 250 ms,
+ * and more often while it is short and something could be given back. */
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/donor/donor.h"
 #include "daemon/log.h"
 
-#define HOST_MS 250
+#define LOOK_MS	      250
+#define LOOK_SHORT_MS 25
+#define WATCH_MS      2000 /* so long after it was short */
+#define HELD_BYTES    (UINT64_C(16) << 20)
 
-static void set_lent(struct lr_donor *d)
+static void set_lent(struct lr_donor *d, uint64_t bytes)
 {
 	uint8_t meta[8];
 	struct lr_writer w = lr_writer(meta, sizeof meta);
-	uint64_t bytes;
 
-	if (!lr_lend_bytes(d->lend, d->b.cfg->reserve, &d->host,
-			   d->shard.stats.mapped, &bytes) ||
-	    bytes == d->lent)
+	if (bytes == d->lent)
 		return;
 	d->lent = bytes;
+	if (!d->shard.port)
+		return; /* it starts with it */
 	lr_w_u64(&w, bytes);
 	lr_mailbox_post(&d->shard.inbox, 0, LR_MAIL_LIMIT, 0, meta, w.len,
 			NULL, 0);
 }
 
-void lr_lend_tick(struct lr_donor *d, uint64_t now)
+/* Once for each time that RAM is short, and once more if that gets worse. */
+static void say(struct lr_donor *d)
 {
-	if (now < d->host_ms)
+	enum lr_pressure level = d->elastic.level;
+	unsigned long long left = d->host.available >> 20;
+
+	if (level == LR_PRESSURE_CALM && d->said)
+		lr_info("RAM is there again (%llu MiB available): lending more",
+			left);
+	else if (level <= d->said)
 		return;
-	d->host_ms = now + HOST_MS;
+	else if (level == LR_PRESSURE_SOFT)
+		lr_info("this machine is short of RAM (%llu MiB available): "
+			"lending no more than is used",
+			left);
+	else
+		lr_warn("this machine needs its RAM (%llu MiB available): "
+			"giving back",
+			left);
+	d->said = level;
+}
+
+static bool gather(struct lr_donor *d, struct lr_elastic_in *in)
+{
+	*in = (struct lr_elastic_in){ .n = d->host.n,
+				      .used = d->shard.stats.mapped };
+	for (unsigned i = 0; i < in->n; i++) {
+		in->ram[i] = d->host.ram[i];
+		if (!lr_parse_size(d->b.cfg->reserve, in->ram[i].total,
+				   &in->ram[i].reserve))
+			return false;
+	}
+	return lr_lend_bytes(d->lend, d->b.cfg->reserve, &d->host, in->used,
+			     &in->want);
+}
+
+/* False: the configuration makes no sense. */
+static bool look(struct lr_donor *d)
+{
+	enum lr_pressure was = d->elastic.level;
+	uint64_t lent = d->lent;
+	struct lr_elastic_in in;
+
 	lr_host_read(&d->host);
-	/* "auto" follows the host; a share of the total does not move. */
-	if (!strcmp(d->lend, "auto"))
-		set_lent(d);
+	if (!gather(d, &in))
+		return false;
+	lr_elastic_step(&d->elastic, &in, lr_now_ms());
+	set_lent(d, d->elastic.offer);
+	say(d);
+	if (d->beat && (d->elastic.level > was ||
+			(was >= LR_PRESSURE_HARD && d->lent < lent)))
+		lr_donor_beat(d); /* at once: RAM is needed */
+	return true;
+}
+
+static void host_cb(uv_timer_t *timer)
+{
+	struct lr_donor *d = timer->data;
+	uint64_t now = lr_now_ms();
+	bool hurry = d->elastic.cut && d->shard.stats.mapped > HELD_BYTES &&
+		     now < d->elastic.calm_ms + WATCH_MS;
+
+	look(d);
+	uv_timer_start(timer, host_cb, hurry ? LOOK_SHORT_MS : LOOK_MS, 0);
 }
 
 bool lr_lend_set(struct lr_donor *d, const char *spec)
@@ -42,8 +101,7 @@ bool lr_lend_set(struct lr_donor *d, const char *spec)
 	if (!lr_lend_bytes(spec, d->b.cfg->reserve, &d->host, 0, &bytes))
 		return false;
 	snprintf(d->lend, sizeof d->lend, "%s", spec);
-	lr_host_read(&d->host);
-	set_lent(d);
+	look(d);
 	lr_info("lending %s: %llu bytes", d->lend,
 		(unsigned long long)d->lent);
 	return true;
@@ -52,7 +110,17 @@ bool lr_lend_set(struct lr_donor *d, const char *spec)
 bool lr_lend_start(struct lr_donor *d)
 {
 	snprintf(d->lend, sizeof d->lend, "%s", d->b.cfg->lend);
-	lr_host_read(&d->host);
-	return lr_lend_bytes(d->lend, d->b.cfg->reserve, &d->host, 0,
-			     &d->lent);
+	uv_timer_init(&d->b.loop, &d->host_timer);
+	d->host_timer.data = d;
+	if (!look(d)) {
+		lr_error("lend and reserve take a size (8GiB) or a share "
+			 "(25%%); lend also auto and off");
+		return false;
+	}
+	return uv_timer_start(&d->host_timer, host_cb, LOOK_MS, 0) == 0;
+}
+
+void lr_lend_stop(struct lr_donor *d)
+{
+	uv_close((uv_handle_t *)&d->host_timer, NULL);
 }

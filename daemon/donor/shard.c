@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/donor/shard.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #define HOLD_MS 1000  /* and wait so long for it */
 #define STALE_MS 10000
 #define CLEAN_US 2000
+#define GIVE_US 15000 /* of TICK_MS: RAM is wanted back */
 
 void lr_shard_send(struct lr_shard *s, unsigned type, uint64_t req,
 		   const void *meta, size_t meta_len, const void *bulk,
@@ -151,6 +153,21 @@ static void tell_stats(struct lr_shard *s)
 	s->slots_changed = false;
 }
 
+/* More is held than may be: RAM goes back as fast as it can, and what the
+ * allocator keeps of freed indexes goes, too. */
+static void clean(struct lr_shard *s)
+{
+	struct lr_store_usage u = lr_store_usage(s->store);
+	bool over = u.mapped > u.limit;
+
+	lr_store_clean(s->store, over ? GIVE_US : CLEAN_US, over);
+	if (over)
+		s->stats.mapped = lr_store_usage(s->store).mapped;
+	else if (s->was_over)
+		malloc_trim(0);
+	s->was_over = over;
+}
+
 static void tick_cb(uv_timer_t *timer)
 {
 	struct lr_shard *s = timer->data;
@@ -165,7 +182,7 @@ static void tick_cb(uv_timer_t *timer)
 	lr_reports_tick(s->reports, now);
 	lr_sweep_tick(s->sweep, now);
 	lr_updates_tick(s->updates, now);
-	lr_store_clean(s->store, CLEAN_US, false);
+	clean(s);
 	s->stats.tick++;
 	if (s->slots_changed || s->stats.tick % 8 == 0)
 		tell_stats(s);

@@ -89,6 +89,7 @@ struct lr_shard {
 	uint64_t last_tick_ms, hold_until_ms; /* late: the view comes first */
 	bool slots_told; /* to this coordinator: reports may follow */
 	bool slots_changed, view_wanted, stopping;
+	bool was_over; /* more was held than lent */
 	struct lr_shard_stats stats;
 };
 

@@ -308,6 +308,7 @@ static void now_up(struct lr_coord *c, struct coord_row *r, uint64_t now_ms)
 		return;
 	r->since_ms = now_ms;
 	r->leaving = false;
+	r->pressure = LR_PRESSURE_CALM;
 	damp(r, was == ROW_DOWN && known, now_ms);
 	settle(c, now_ms);
 	if (!replaced)
@@ -434,6 +435,7 @@ void lr_coord_beat(struct lr_coord *c, uint64_t inc, const struct lr_beat *b,
 	lr_watch_beat(&r->watch, b->tick, now_ms);
 	r->beat = *b;
 	weigh(c, r, b, now_ms);
+	coord_pressed(c, r, b->pressure, now_ms);
 	check_sealed(c, r, b, now_ms);
 }
 

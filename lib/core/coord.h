@@ -57,6 +57,7 @@ struct lr_beat {
 	uint32_t psi_some, psi_full, p50_us, p99_us;
 	/* Of users, since the donor started. */
 	uint64_t gets, puts, bytes_out, bytes_in, errors;
+	enum lr_pressure pressure; /* `lent` is how much may stay then */
 };
 
 enum lr_coord_do {

@@ -71,9 +71,12 @@ static bool copy_view(struct lr_coord *c)
 
 static void end_change(struct lr_coord *c)
 {
-	for (size_t i = 0; i < c->n_change; i++)
-		c->slots[c->change[i]].flags &=
-			(uint16_t) ~(SLOT_BUSY | SLOT_STALE);
+	for (size_t i = 0; i < c->n_change; i++) {
+		struct coord_slot *sl = &c->slots[c->change[i]];
+
+		sl->flags &= (uint16_t) ~(SLOT_BUSY | SLOT_STALE);
+		sl->shed = 0;
+	}
 	for (size_t i = 0; i < c->n_rows; i++) {
 		c->rows[i]->seal_left = 0;
 		c->rows[i]->seal_wait = false;

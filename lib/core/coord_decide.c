@@ -21,25 +21,38 @@ static bool wanted(const struct lr_coord *c, unsigned slot, uint64_t inc)
 	return false;
 }
 
-/* Members that are to leave on purpose. */
-static uint8_t surplus_bits(const struct lr_coord *c, unsigned slot,
-			    uint8_t *leaving)
+/* Members that are to leave on purpose, bits as in cfg.mem. */
+struct surplus {
+	uint8_t all;
+	uint8_t leaving; /* told to stop */
+	uint8_t shed;	 /* their RAM is needed: at once */
+	uint8_t urgent;	 /* as these two, or soon so */
+};
+
+static void find_surplus(const struct lr_coord *c, unsigned slot,
+			 uint8_t acked, struct surplus *ret)
 {
 	const struct lr_cfg *cfg = &c->view.cfg[slot];
-	unsigned bits = 0, going = 0;
+	unsigned all = 0, leaving = 0, giving = 0;
 
 	for (unsigned i = 0; i < cfg->n; i++) {
 		const struct coord_row *r = coord_row(c, cfg->mem[i]);
+		unsigned bit = 1u << i;
 
 		if (r && r->leaving)
-			going |= 1u << i;
+			leaving |= bit;
+		if (r && coord_gives_back(r))
+			giving |= bit;
 		if (c->planned && !wanted(c, slot, cfg->mem[i]))
-			bits |= 1u << i;
-		else if (r && (r->leaving || coord_draining(r)))
-			bits |= 1u << i;
+			all |= bit;
+		else if (r && coord_draining(r))
+			all |= bit;
 	}
-	*leaving = (uint8_t)going;
-	return (uint8_t)bits;
+	all |= leaving | c->slots[slot].shed;
+	*ret = (struct surplus){.all = (uint8_t)(all & acked),
+				.leaving = (uint8_t)(leaving & acked),
+				.shed = c->slots[slot].shed & acked,
+				.urgent = (uint8_t)((leaving | giving) & acked)};
 }
 
 static void add_fresh(struct lr_coord *c, unsigned slot, unsigned room,
@@ -80,9 +93,10 @@ static unsigned usable_members(const struct lr_coord *c, unsigned slot,
 }
 
 /* Enough synced copies stay without those that go on purpose? Who was told to
- * stop (SIGTERM) does not wait for copies that nobody has room for. */
+ * stop (SIGTERM) does not wait for copies that nobody has room for, and who
+ * sheds only for one other. */
 static uint8_t keep_surplus(const struct lr_coord *c, unsigned slot,
-			    uint8_t surplus, uint8_t leaving, uint8_t stay,
+			    const struct surplus *go, uint8_t stay,
 			    uint8_t synced, const struct coord_shape *s)
 {
 	unsigned copies = coord_copies(c, slot);
@@ -90,37 +104,39 @@ static uint8_t keep_surplus(const struct lr_coord *c, unsigned slot,
 	unsigned need = least(copies, c->n_donors);
 	unsigned may = least(copies,
 			     coord_bits(stay) + s->n_fresh + (s->held ? 1 : 0));
-	unsigned keep = 0;
+	unsigned leaving = go->leaving & ~(unsigned)go->shed, keep = 0;
 
 	if (LR_MUTANT("removed-before-synced") && coord_bits(stay) > 0)
 		return 0;
 	if (have < (need ? need : 1))
-		keep |= surplus & synced & (unsigned)~leaving;
+		keep |= go->all & ~(leaving | go->shed);
 	if (have < (may ? may : 1))
-		keep |= surplus & synced & leaving;
-	return (uint8_t)keep;
+		keep |= leaving;
+	if (!usable_members(c, slot, (stay | keep) & synced))
+		keep |= go->shed;
+	return (uint8_t)(keep & synced);
 }
 
 void coord_shape(struct lr_coord *c, unsigned slot, uint8_t acked,
 		 uint8_t synced, uint64_t now_ms, struct coord_shape *ret)
 {
 	unsigned copies = coord_copies(c, slot), room;
-	uint8_t leaving, surplus, stay;
+	struct surplus go;
+	uint8_t stay;
 	bool allowed;
 
 	*ret = (struct coord_shape){0};
-	surplus = surplus_bits(c, slot, &leaving) & acked;
-	stay = (uint8_t)(acked & ~surplus);
+	find_surplus(c, slot, acked, &go);
+	stay = (uint8_t)(acked & ~go.all);
 	room = copies - least(copies, coord_bits(stay));
 	/* Down to one copy of a class that wants more: nothing is waited for.
 	 */
 	allowed = now_ms >= c->slots[slot].hold_ms ||
 		  (coord_bits(synced) <= 1 && copies > 1);
-	if (c->paused && synced && !(leaving & acked))
+	if (c->paused && synced && !go.urgent)
 		allowed = false;
 	add_fresh(c, slot, room, allowed, ret);
-	ret->keep = stay |
-		    keep_surplus(c, slot, surplus, leaving, stay, synced, ret);
+	ret->keep = stay | keep_surplus(c, slot, &go, stay, synced, ret);
 	/* Only what is not synced stayed: then whoever is synced does, too. */
 	if (!(ret->keep & synced) && !LR_MUTANT("removed-before-synced"))
 		ret->keep |= synced & acked;

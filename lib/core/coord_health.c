@@ -158,7 +158,7 @@ static enum lr_donor_state state_of(const struct coord_row *r)
 		return LR_DONOR_DOWN;
 	if (r->watch.state != LR_WATCH_OK)
 		return LR_DONOR_SUSPECT;
-	if (r->leaving)
+	if (r->leaving || coord_gives_back(r))
 		return LR_DONOR_GIVING;
 	return coord_draining(r) ? LR_DONOR_DRAINING : LR_DONOR_UP;
 }

@@ -3,6 +3,7 @@
  *
  *   coord.c         events about donors: hello, beats, reports, links
  *   coord_leave.c   stopping, draining, forgetting
+ *   coord_shed.c    donors whose hosts are short of RAM
  *   coord_rows.c    who there is: incarnations, devices, configurations
  *   coord_acts.c    what to do: the queue of actions, publishing
  *   coord_watch.c   time: suspicion, eviction, retries
@@ -72,6 +73,9 @@ struct coord_row { /* one incarnation */
 	bool installs_due;
 	bool dirty; /* to be published */
 	uint64_t full_ms, full_used, full_lent;
+	enum lr_pressure pressure;
+	uint64_t shed_ms, shed_lent; /* copies were taken off it then */
+	uint64_t shed_told_ms;
 	uint64_t await_until_ms, unlinked_ms, since_ms;
 	uint64_t weight; /* as planned */
 	uint64_t slots_get_ms, seen_prom;
@@ -99,6 +103,7 @@ struct coord_slot {
 	uint64_t entries, bytes;
 	uint16_t flags;
 	uint8_t installed; /* members that have the cfg */
+	uint8_t shed; /* members that go though copies will be missing */
 	/* In this change, bits as in cfg.mem: */
 	uint8_t answered, acked;
 	uint8_t ack_synced; /* inst = the old ce, and SYNCED */
@@ -212,6 +217,11 @@ static inline bool coord_draining(const struct coord_row *r)
 {
 	return r->device && r->device->draining;
 }
+/* Its host is short of RAM: copies that exist elsewhere too are taken off. */
+static inline bool coord_gives_back(const struct coord_row *r)
+{
+	return r->state == ROW_UP && r->pressure >= LR_PRESSURE_HARD;
+}
 /* It can be given copies right now. */
 static inline bool coord_row_usable(const struct coord_row *r)
 {
@@ -242,6 +252,10 @@ enum coord_why { COORD_SILENT, COORD_REFUSED, COORD_LEFT, COORD_REPLACED };
 void coord_evict(struct lr_coord *c, struct coord_row *r, enum coord_why why,
 		 uint64_t now_ms);
 void coord_verdict(struct lr_coord *c, struct coord_row *r, uint64_t now_ms);
+
+/* coord_shed.c: what a heartbeat says of its host's RAM */
+void coord_pressed(struct lr_coord *c, struct coord_row *r,
+		   enum lr_pressure pressure, uint64_t now_ms);
 
 /* coord_change.c */
 void coord_epoch_seen(struct lr_coord *c, uint64_t epoch);

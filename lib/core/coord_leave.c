@@ -107,7 +107,8 @@ bool lr_coord_is_paused(const struct lr_coord *c)
 bool lr_coord_may_rest(const struct lr_coord *c)
 {
 	for (size_t i = 0; i < c->n_rows; i++)
-		if (c->rows[i]->leaving && c->rows[i]->state == ROW_UP)
+		if (c->rows[i]->state == ROW_UP &&
+		    (c->rows[i]->leaving || coord_gives_back(c->rows[i])))
 			return false;
 	return c->paused;
 }

@@ -54,7 +54,8 @@ static void list_donors(struct lr_coord *c, struct plan *p, bool damped,
 		struct coord_row *r = c->rows[i];
 
 		if (r->state != ROW_UP || r->leaving || coord_draining(r) ||
-		    r->full || !r->d.lent || coord_damped(r, now_ms) != damped)
+		    r->full || !r->d.lent || r->pressure ||
+		    coord_damped(r, now_ms) != damped)
 			continue;
 		p->donors[p->n++] = (struct lr_place_donor){
 			.inc = r->d.member.inc,
@@ -266,7 +267,7 @@ static bool needs_change(struct lr_coord *c, unsigned slot, bool calm,
 		       (calm && c->planned && can_start(c, slot));
 	look(c, slot, &see);
 	if (see.waiting) {
-		*put_off |= see.broken || sl->flags & SLOT_AGAIN;
+		*put_off |= see.broken || sl->shed || sl->flags & SLOT_AGAIN;
 		return false;
 	}
 	if (sl->flags & SLOT_AGAIN)
@@ -275,19 +276,25 @@ static bool needs_change(struct lr_coord *c, unsigned slot, bool calm,
 	if (sl->flags & SLOT_UNAVAIL)
 		return sl->flags & SLOT_NO_DONOR && c->planned &&
 		       can_start(c, slot);
-	if (see.broken)
+	if (see.broken || sl->shed)
 		return true;
 	return calm && c->planned && wants_step(c, slot, &see, now_ms);
 }
 
-/* Slots whose only synced copy is on a donor that is leaving go first. */
+static bool goes(const struct coord_row *r)
+{
+	return r->leaving || coord_gives_back(r);
+}
+
+/* Slots whose only synced copy is on a donor that is leaving, or whose host is
+ * short of RAM, go first. */
 static void count_sole(struct lr_coord *c)
 {
 	bool leaving = false;
 
 	c->sole_left = 0;
 	for (size_t i = 0; i < c->n_rows; i++)
-		leaving |= c->rows[i]->leaving && c->rows[i]->refs;
+		leaving |= goes(c->rows[i]) && c->rows[i]->refs;
 	for (unsigned s = 0; leaving && s < c->p.nslots; s++) {
 		const struct lr_cfg *cfg = &c->view.cfg[s];
 		uint8_t synced = coord_cfg_synced_bits(cfg);
@@ -296,7 +303,7 @@ static void count_sole(struct lr_coord *c)
 		if (coord_bits(synced) != 1 || c->slots[s].flags & SLOT_UNAVAIL)
 			continue;
 		r = coord_row(c, cfg->mem[__builtin_ctz(synced)]);
-		if (r && r->leaving && c->want[s].n)
+		if (r && goes(r) && c->want[s].n)
 			c->sole_left++;
 	}
 }

@@ -227,7 +227,7 @@ void coord_cfg_set(struct lr_coord *c, unsigned slot, const struct lr_cfg *cfg)
 	count_refs(c, old, -1);
 	count_refs(c, cfg, 1);
 	*old = *cfg;
-	c->slots[slot].installed = 0;
+	c->slots[slot].installed = c->slots[slot].shed = 0;
 	coord_slot_dirty(c, slot);
 }
 

@@ -62,7 +62,7 @@ static size_t add_count(const struct lr_event *ev, char *out, size_t cap)
 
 	if (!ev->count || !cap)
 		return 0;
-	if (ev->kind == LR_EVENT_GAVE_BACK)
+	if (ev->kind == LR_EVENT_GAVE_BACK || ev->kind == LR_EVENT_GREW)
 		n = snprintf(out, cap, ": %.1f GiB",
 			     (double)ev->count / (1024.0 * 1024 * 1024));
 	else

@@ -32,7 +32,9 @@ enum lr_event_level { LR_EVENT_INFO, LR_EVENT_WARNING, LR_EVENT_ERROR };
 	E(FORGOTTEN,      "forgotten",      WARNING, "was forgotten") \
 	E(GAVE_BACK,      "gave_back",      INFO,    "gave RAM back to its owner") \
 	E(PAUSED,         "paused",         WARNING, "the rebuild is paused") \
-	E(RESUMED,        "resumed",        INFO,    "the rebuild goes on")
+	E(RESUMED,        "resumed",        INFO,    "the rebuild goes on") \
+	E(SHED,           "shed",           INFO,    "sheds copies, its host needs the RAM") \
+	E(GREW,           "grew",           INFO,    "lends more again")
 /* clang-format on */
 
 enum lr_event_kind {
@@ -48,7 +50,7 @@ struct lr_event {
 	enum lr_event_kind kind;
 	struct lr_dev dev; /* about whom; zero: the pool */
 	char name[LR_NAME_MAX]; /* its name then */
-	uint64_t count; /* slots; GAVE_BACK: bytes */
+	uint64_t count; /* slots; GAVE_BACK, GREW: bytes */
 	uint64_t ms;	/* how long it took */
 };
 

@@ -19,8 +19,11 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/coord_plan.c \
 	lib/core/coord_rows.c \
 	lib/core/coord_seal.c \
+	lib/core/coord_shed.c \
 	lib/core/coord_watch.c \
 	lib/core/coord_whatif.c \
+	lib/core/elastic.c \
+	lib/core/elastic.h \
 	lib/core/err.c \
 	lib/core/err.h \
 	lib/core/events.c \

@@ -77,6 +77,14 @@ enum lr_donor_state {
 	LR_DONOR_GONE, /* WATCH_DONORS: drop the row */
 };
 
+/* BEAT.pressure: how short of RAM a donor's host is */
+enum lr_pressure {
+	LR_PRESSURE_CALM,
+	LR_PRESSURE_SOFT, /* gives nothing more */
+	LR_PRESSURE_HARD, /* wants RAM back: copies that exist elsewhere go */
+	LR_PRESSURE_LAST, /* all of those */
+};
+
 /* HERE_R.state */
 enum lr_here_state {
 	LR_HERE_SEARCHING, /* no pool found yet */

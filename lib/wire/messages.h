@@ -144,7 +144,7 @@
 	F(u64, entries) F(u64, max_prom) F(u32, sealed) F(u32, syncing) \
 	F(u64, sync_left) F(u64, ops) F(u32, p50_us) F(u32, p99_us) \
 	F(u64, gets) F(u64, puts) F(u64, bytes_out) F(u64, bytes_in) \
-	F(u64, errors)
+	F(u64, errors) F(u8, pressure)
 /* rest: the rebuild is paused */
 #define LR_MSG_BEAT_R(F)    F(u64, seq) F(u64, rev) F(u8, rest)
 #define LR_MSG_SYNCED(F)    F(u64, inc)

@@ -215,6 +215,7 @@ class Host:
         self.daemons = {}
         self.ports = {}
         self.dbus = self.avahi = None
+        self.ram = None            # ram.Ram: its programs share a limit
         self.ns = netns.make(name)
         self.ip = f"10.77.0.{number}" if address else None
         self.plug("eth0", "lan", f"{self.ip}/24" if address else None)
@@ -271,6 +272,8 @@ class Host:
         return Result(argv, p.returncode, out, err, time.monotonic() - start)
 
     def spawn(self, name, *argv, env=None):
+        if self.ram:
+            argv = self.ram.enter(argv)
         return Process(self, name, argv, env)
 
     # --- D-Bus and avahi ---------------------------------------------------
@@ -323,11 +326,12 @@ donor_role: {{ lend = "{lend}"; reserve = "2%"; leave_wait_s = 10; {donor} }};
 """)
         return self
 
-    def start(self, role):
+    def start(self, role, env=None):
         old = self.daemons.get(role)
         check(not old or not old.running(), f"{role} runs already")
-        d = self.spawn(role, PROGRAMS.find("lanramd"), role, "--config",
-                       os.path.join(self.dir, "lanram.conf"))
+        argv = [PROGRAMS.find("lanramd"), role, "--config",
+                os.path.join(self.dir, "lanram.conf")]
+        d = self.spawn(role, *argv, env=env)
         d.expected = 0
         self.daemons[role] = d
         return d
@@ -420,6 +424,8 @@ donor_role: {{ lend = "{lend}"; reserve = "2%"; leave_wait_s = 10; {donor} }};
         self.anchor.wait()
         self.anchor.stdout.close()
         netns.delete(self.ns)
+        if self.ram:
+            self.ram.destroy()
 
 
 class Lab:

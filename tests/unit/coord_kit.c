@@ -170,7 +170,8 @@ static bool awaits_sync(struct kit *k, const struct lr_cfg *cfg)
 	return false;
 }
 
-/* Who could stay goes only when its successor is synced. */
+/* Who could stay goes only when its successor is synced, or its RAM is needed
+ * there. */
 static void check_removed(struct kit *k, unsigned s, const struct lr_cfg *old,
 			  const struct lr_cfg *cfg)
 {
@@ -183,6 +184,7 @@ static void check_removed(struct kit *k, unsigned s, const struct lr_cfg *old,
 		struct kit_donor *d = by_inc(k, old->mem[i]);
 
 		if (d && d->alive && d->linked && k->now > d->cut_at + 3000 &&
+		    d->pressure < LR_PRESSURE_HARD &&
 		    lr_cfg_index(cfg, d->inc) < 0 &&
 		    could_be_source(k, old, i, s, cfg->ce))
 			wrong(k, "removed before its successor is synced", s);
@@ -583,7 +585,8 @@ static void sync_slots(struct kit *k, struct kit_donor *d)
 static void beat(struct kit *k, struct kit_donor *d)
 {
 	struct lr_beat b = {
-		.tick = ++d->tick, .lent = d->lent, .used = d->used};
+		.tick = ++d->tick, .lent = d->lent, .used = d->used,
+		.pressure = d->pressure};
 
 	d->beat_at = k->now + 100;
 	for (unsigned s = 0; s < k->nslots; s++) {

@@ -55,6 +55,7 @@ struct kit_donor {
 	uint64_t gen; /* of its link */
 	uint64_t at, beat_at, cut_at, leave_at, lost_at, fifo[2], tick;
 	uint64_t lent, used;
+	enum lr_pressure pressure;
 	bool full; /* syncs report FULL */
 	struct lr_slot *slot;
 	uint64_t *held;	     /* entries of each slot, one bit each */

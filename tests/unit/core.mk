@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-# placement, suspicion, the catalog, histograms, progress
+# placement, lending, suspicion, the catalog, histograms, progress
 core_pool_tests = \
 	tests/unit/test_catalog \
+	tests/unit/test_elastic \
 	tests/unit/test_hist \
 	tests/unit/test_pace \
 	tests/unit/test_placement \
@@ -12,6 +13,8 @@ check_PROGRAMS += $(core_pool_tests)
 TESTS += $(core_pool_tests)
 tests_unit_test_catalog_SOURCES = tests/unit/test_catalog.c
 tests_unit_test_catalog_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
+tests_unit_test_elastic_SOURCES = tests/unit/test_elastic.c
+tests_unit_test_elastic_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 tests_unit_test_hist_SOURCES = tests/unit/test_hist.c
 tests_unit_test_hist_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 tests_unit_test_pace_SOURCES = tests/unit/test_pace.c
@@ -47,18 +50,20 @@ tests_unit_test_sync_LDADD = $(core_libs)
 
 # The coordinator's rules: one at a time; under chance, with those that can be
 # taken away; and with a copy of the core whose allocations fail.
-coord_tests = tests/unit/test_coord tests/unit/test_coord_chaos \
-	tests/unit/test_coord_memory
+coord_tests = tests/unit/test_coord tests/unit/test_coord_shed \
+	tests/unit/test_coord_chaos tests/unit/test_coord_memory
 coord_kit = tests/unit/coord_kit.c tests/unit/coord_kit.h tests/unit/unit.h
 coord_core = lib/core/coord.c lib/core/coord_acts.c lib/core/coord_change.c \
 	lib/core/coord_decide.c lib/core/coord_health.c lib/core/coord_leave.c \
 	lib/core/coord_plan.c lib/core/coord_rows.c lib/core/coord_seal.c \
-	lib/core/coord_watch.c lib/core/view.c lib/core/placement.c \
+	lib/core/coord_shed.c lib/core/coord_watch.c lib/core/view.c lib/core/placement.c \
 	lib/core/placement_level.c lib/core/placement_tree.c
 check_PROGRAMS += $(coord_tests)
 TESTS += $(coord_tests)
 tests_unit_test_coord_SOURCES = tests/unit/test_coord.c $(coord_kit)
 tests_unit_test_coord_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
+tests_unit_test_coord_shed_SOURCES = tests/unit/test_coord_shed.c $(coord_kit)
+tests_unit_test_coord_shed_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
 tests_unit_test_coord_chaos_SOURCES = tests/unit/test_coord_chaos.c \
 	$(coord_kit) $(coord_core) lib/core/slot.c lib/core/suspect.c \
 	lib/core/id.c
