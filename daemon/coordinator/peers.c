@@ -124,6 +124,14 @@ static bool keep_donor(struct lr_peer *p, const struct lr_msg_hello *m)
 	return true;
 }
 
+/* Before the view: whoever dials donors by it knows then how. */
+static void push_policy(struct lr_peer *p)
+{
+	struct lr_msg_policy m = { .clear = !p->k->b.cfg->encrypt_links };
+
+	LR_SEND(p->link, POLICY, policy, 0, &m, NULL);
+}
+
 static void welcome(struct lr_peer *p, uint64_t req)
 {
 	struct lr_coordinator *k = p->k;
@@ -141,8 +149,10 @@ static void welcome(struct lr_peer *p, uint64_t req)
 	LR_SEND(p->link, WELCOME, welcome, req, &w, NULL);
 	p->pushes = p->admitted && (p->role == LR_LINK_DONOR ||
 				    p->role == LR_LINK_REQUESTER);
-	if (p->pushes)
+	if (p->pushes) {
+		push_policy(p);
 		lr_peers_push_devices_to(p);
+	}
 	if (p->admitted && p->role == LR_LINK_DONOR)
 		lr_donor_greet(p);
 }

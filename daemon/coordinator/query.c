@@ -170,7 +170,7 @@ static void serve_status(struct lr_peer *p, const struct lr_frame *f)
 		.slots_lost = s.lost,
 		.survives_donor = s.survives_donor,
 		.survives_machine = s.survives_machine,
-		.encrypted = 1,
+		.encrypted = k->b.cfg->encrypt_links,
 		.complete = s.unheard == 0,
 		.pool_name = lr_str(k->b.cfg->pool),
 	};

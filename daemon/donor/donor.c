@@ -123,6 +123,7 @@ static void control_frame_cb(void *arg, struct lr_link *link,
 	case LR_M_VIEW:
 	case LR_M_VIEW_DELTA:
 	case LR_M_DEVICES:
+	case LR_M_POLICY:
 		lr_mailbox_forward(&d->shard.inbox, d->link, f);
 		break;
 	}

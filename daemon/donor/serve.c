@@ -358,6 +358,23 @@ static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
 	}
 }
 
+/* As the pool chose; a client that believes otherwise goes on with TLS. */
+static void serve_clear(struct lr_shard_link *l, const struct lr_frame *f)
+{
+	struct lr_msg_clear m;
+	struct lr_msg_clear_r r = { .err = LR_E_OK };
+
+	if (!lr_dec_clear(f->meta, f->h.meta, &m)) {
+		lr_link_close(l->link, LR_E_PROTOCOL);
+	} else if (!l->s->clear) {
+		lr_link_send_error(l->link, f->h.req, LR_E_PERMISSION,
+				   "this pool encrypts its links");
+	} else {
+		LR_SEND(l->link, CLEAR_R, clear_r, f->h.req, &r, NULL);
+		lr_link_go_clear(l->link);
+	}
+}
+
 static void serve_ping(struct lr_shard_link *l, const struct lr_frame *f)
 {
 	struct lr_msg_ping m;
@@ -422,6 +439,9 @@ void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f)
 		break;
 	case LR_M_PING:
 		serve_ping(l, f);
+		break;
+	case LR_M_CLEAR:
+		serve_clear(l, f);
 		break;
 	case LR_M_PACE:
 		lr_pull_serve_pace(l, f);

@@ -258,6 +258,9 @@ static void mail_cb(void *arg, const struct lr_mail *m)
 	case LR_M_DEVICES:
 		lr_shard_take_devices(s, m);
 		break;
+	case LR_M_POLICY:
+		lr_shard_take_policy(s, m);
+		break;
 	}
 }
 

@@ -75,6 +75,7 @@ struct lr_shard {
 	struct lr_slot slots[LR_SLOTS];
 	struct lr_view_rx *rx; /* of `net`: the view, as far as it came */
 	struct lr_dev pool; /* zero until attached */
+	bool clear; /* the pool wants data links without TLS */
 	uint64_t control;   /* number of the control link; 0: none */
 	struct lr_device *devices; /* sorted by dev */
 	size_t n_devices;
@@ -113,6 +114,7 @@ void lr_shard_tell_slots(struct lr_shard *s, uint64_t req);
 void lr_shard_take_view(struct lr_shard *s, const struct lr_mail *m);
 void lr_shard_want_view(struct lr_shard *s, unsigned part);
 void lr_shard_take_devices(struct lr_shard *s, const struct lr_mail *m);
+void lr_shard_take_policy(struct lr_shard *s, const struct lr_mail *m);
 /* serve.c: a frame on a data link. */
 void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f);
 /* Answers STALE with the cfg that is installed. */

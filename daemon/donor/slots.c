@@ -275,3 +275,18 @@ void lr_shard_take_devices(struct lr_shard *s, const struct lr_mail *m)
 	if (d.part + 1 == d.parts)
 		close_revoked(s);
 }
+
+/* A link in clear ends at once when the pool encrypts again; that it has TLS
+ * still where it need not is left to who dialled it. */
+void lr_shard_take_policy(struct lr_shard *s, const struct lr_mail *m)
+{
+	struct lr_msg_policy msg;
+
+	if (!lr_dec_policy(m->bytes, m->h.meta, &msg))
+		return;
+	s->clear = msg.clear;
+	lr_direct_set_clear(s->net, s->clear);
+	for (struct lr_shard_link *l = s->links; l && !s->clear; l = l->next)
+		if (lr_link_is_clear(l->link))
+			lr_link_close(l->link, LR_E_CLOSED);
+}

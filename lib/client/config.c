@@ -138,8 +138,6 @@ static bool check(const struct lr_config *c, const char *path, char *why,
 		wrong = "run_dir is too long for a socket's path";
 	else if (c->shards != 1)
 		wrong = "shards must be 1 in this version";
-	else if (!c->encrypt_links)
-		wrong = "encrypt_links must be true in this version";
 	if (wrong)
 		snprintf(why, cap, "%s: %s", path, wrong);
 	return !wrong;

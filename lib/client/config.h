@@ -24,7 +24,7 @@
 	K("",                site,             "site",               text,  "",           "copies are kept on different sites where there are any") \
 	K("coordinator_role", coord_listen,    "listen",             text,  "[::]:7450",  "address of the coordinator") \
 	K("coordinator_role", admission,       "admission",          text,  "ask",        "ask: an admin admits each device; open: all are let in") \
-	K("coordinator_role", encrypt_links,   "encrypt_links",      flag,  "true",       "TLS on every link of the pool") \
+	K("coordinator_role", encrypt_links,   "encrypt_links",      flag,  "true",       "TLS on data links; those of the coordinator have it always") \
 	K("coordinator_role", dead_after_ms,   "dead_after_ms",      count, "600",        "silence after which a donor is dead") \
 	K("coordinator_role", rebuild_delay_ms, "rebuild_delay_ms",  count, "2000",       "wait before copying again after silence") \
 	K("coordinator_role", rebuild_mbytes_per_s, "rebuild_mbytes_per_s", count, "0",   "limit of copying, of the whole pool; 0: as fast as users do not feel") \

@@ -208,6 +208,27 @@ static void got_delta(struct lr_direct *d, struct lr_link *link,
 		     lr_view_rx_delta(&d->rx, &m, f->bulk, f->h.bulk), 0);
 }
 
+/* --- with or without TLS --- */
+
+void lr_direct_set_clear(struct lr_direct *d, bool clear)
+{
+	if (d->clear == clear || d->closing)
+		return;
+	d->clear = clear;
+	lr_donors_redial(d);
+}
+
+static void got_policy(struct lr_direct *d, struct lr_link *link,
+		      const struct lr_frame *f)
+{
+	struct lr_msg_policy m;
+
+	if (!lr_dec_policy(f->meta, f->h.meta, &m))
+		lr_link_close(link, LR_E_PROTOCOL);
+	else
+		lr_direct_set_clear(d, m.clear);
+}
+
 /* --- the attach -------------------------------------------------------------------- */
 
 /* Deltas may have been missed, or another run numbers them: the whole view. */
@@ -233,6 +254,8 @@ static void frame_cb(void *arg, struct lr_link *link, const struct lr_frame *f)
 		return;
 	if (f->h.type == LR_M_VIEW_DELTA)
 		got_delta(d, link, f);
+	else if (f->h.type == LR_M_POLICY)
+		got_policy(d, link, f);
 	else if (!f->h.req && d->push_cb)
 		d->push_cb(d->push_arg, f);
 	else if (f->h.req)

@@ -21,6 +21,8 @@ struct lr_view_rx *lr_direct_rx(struct lr_direct *d);
 void lr_direct_changed(struct lr_direct *d);
 /* The open link to a member, or NULL: it is being dialled. */
 struct lr_link *lr_direct_link(const struct lr_direct *d, uint64_t inc);
+/* What the pool chose for data links; before it was told, TLS. */
+void lr_direct_set_clear(struct lr_direct *d, bool clear);
 struct lr_entries *lr_direct_entries(struct lr_direct *d);
 struct lr_attach *lr_direct_attach(struct lr_direct *d);
 const struct lr_view *lr_direct_view(const struct lr_direct *d);

@@ -47,6 +47,7 @@ struct lr_direct {
 	struct lr_dev pool;	  /* then */
 	struct lr_tls *tls;
 	struct lr_spin *spin; /* or NULL */
+	bool clear; /* data links go on without TLS */
 	struct lr_dev self;
 	char name[LR_NAME_MAX], pool_name[LR_NAME_MAX];
 	struct lr_view_rx rx;
@@ -87,6 +88,7 @@ void lr_donors_follow(struct lr_direct *d); /* the view changed */
 struct lr_donor *lr_donors_find(const struct lr_direct *d, uint64_t inc);
 void lr_donors_missed(struct lr_donor *n); /* an operation needed its link */
 void lr_donors_close(struct lr_direct *d);
+void lr_donors_redial(struct lr_direct *d); /* each link, anew */
 
 /* ops.c */
 void lr_ops_put(struct lr_entries *e, const struct lr_put *p, lr_entry_cb cb,

@@ -3,7 +3,8 @@
  *
  *   1 the view names it: dial its addresses, its key is the member's device
  *   2 HELLO (DATA) with its incarnation; WELCOME must say the same one
- *   3 OPEN: operations go over it
+ *   3 where the pool chose so, and the donor agrees: no TLS from here on
+ *   4 OPEN: operations go over it
  *
  * Dial refused, another incarnation, or the link breaks: outstanding requests
  * end as unreached, step 1 again after 50 ms to 1 s. New addresses: at once.
@@ -65,8 +66,39 @@ static void again(struct lr_donor *n)
 							   : n->backoff_ms * 2;
 }
 
-/* --- steps 2 and 3
+/* --- steps 2 to 4
  * ------------------------------------------------------------ */
+
+static void opened(struct lr_donor *n)
+{
+	n->state = LR_DONOR_OPEN;
+	n->failed = false;
+	n->down_ms = 0;
+	n->backoff_ms = BACKOFF_MIN_MS;
+	lr_ops_reach(n->d);
+	lr_ops_drain(n->d);
+}
+
+/* A donor that refuses was told otherwise, or nothing yet: TLS, then. */
+static void clear_cb(struct lr_link *link, enum lr_err err,
+		     const struct lr_frame *f, void *arg)
+{
+	struct lr_donor *n = arg;
+
+	if (n->gone || n->link != link)
+		return;
+	if (!f || (!err && f->h.type != LR_M_CLEAR_R))
+		lr_link_close(link, err ? err : LR_E_PROTOCOL);
+	else if (err || lr_link_go_clear(link))
+		opened(n);
+}
+
+static void ask_clear(struct lr_donor *n)
+{
+	struct lr_msg_clear m = {0};
+
+	LR_REQUEST(n->link, CLEAR, clear, &m, NULL, HELLO_MS, clear_cb, n);
+}
 
 static void welcome_cb(struct lr_link *link, enum lr_err err,
 		       const struct lr_frame *f, void *arg)
@@ -81,12 +113,10 @@ static void welcome_cb(struct lr_link *link, enum lr_err err,
 		lr_link_close(link, err ? err : LR_E_WRONG_PEER);
 		return;
 	}
-	n->state = LR_DONOR_OPEN;
-	n->failed = false;
-	n->down_ms = 0;
-	n->backoff_ms = BACKOFF_MIN_MS;
-	lr_ops_reach(n->d);
-	lr_ops_drain(n->d);
+	if (n->d->clear)
+		ask_clear(n);
+	else
+		opened(n);
 }
 
 static void say_hello(struct lr_donor *n)
@@ -271,6 +301,15 @@ void lr_donors_missed(struct lr_donor *n)
 		return;
 	d->reported_ms = now;
 	LR_SEND(coordinator, UNREACHED, unreached, 0, &m, NULL);
+}
+
+void lr_donors_redial(struct lr_direct *d)
+{
+	struct lr_donor *n, *next;
+
+	HASH_ITER(hh, d->donors, n, next)
+		if (n->link)
+			lr_link_close(n->link, LR_E_CLOSED);
 }
 
 void lr_donors_close(struct lr_direct *d)

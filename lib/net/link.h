@@ -133,6 +133,13 @@ void lr_link_send_error(struct lr_link *link, uint64_t req, enum lr_err err,
  * is sent first for up to 1 s when why is LR_E_OK. */
 void lr_link_close(struct lr_link *link, enum lr_err why);
 
+/* Goes on without TLS, both ways, from the next byte on. Nothing may be on the
+ * way: the side that connected calls it when its request for that is answered,
+ * the other one right after it has sent the answer. The peer stays who it
+ * proved to be. False: it could not be, and the link closes. */
+bool lr_link_go_clear(struct lr_link *link);
+bool lr_link_is_clear(const struct lr_link *link);
+
 bool lr_link_is_open(const struct lr_link *link);
 /* The key that the other side proved; zero on Unix sockets. */
 const struct lr_dev *lr_link_peer(const struct lr_link *link);

@@ -270,6 +270,27 @@ void lr_link_tls_handshake(struct lr_link *link)
 		lr_link_poll(link);
 }
 
+/* --- the end of it --- */
+
+bool lr_link_go_clear(struct lr_link *link)
+{
+	if (!link->ssl)
+		return true;
+	lr_link_flush(link);
+	if (link->state != LINK_OPEN || link->tx.first || link->out.len ||
+	    link->ahead.len || lr_link_tls_more(link)) {
+		lr_link_fail(link, LR_E_PROTOCOL);
+		return false;
+	}
+	lr_link_tls_done(link);
+	return true;
+}
+
+bool lr_link_is_clear(const struct lr_link *link)
+{
+	return !link->ssl;
+}
+
 void lr_link_tls_bye(struct lr_link *link)
 {
 	if (!link->ssl)

@@ -243,6 +243,12 @@
 #define LR_MSG_METRICS(F)   F(u8, reserved)
 #define LR_MSG_METRICS_R(F) F(u16, err)
 
+/* what the pool chose for data links, pushed to each device before the view;
+ * and one of them that goes on in clear, as both its ends confirm */
+#define LR_MSG_POLICY(F)    F(u8, clear)
+#define LR_MSG_CLEAR(F)     F(u8, reserved)
+#define LR_MSG_CLEAR_R(F)   F(u16, err)
+
 /*      number NAME      name      most bulk     what it says */
 #define LR_MESSAGES(M) \
 	M( 1, HELLO,      hello,      LR_BULK_MAX, "who I am; a donor adds slot_state records") \
@@ -325,7 +331,10 @@
 	M(137, METRICS_R, metrics_r,  LR_BULK_MAX, "Prometheus text") \
 	M(152, PACE,      pace,       0,           "send me copies at most so fast; how busy are you") \
 	M(153, PACE_R,    pace_r,     0,           "so busy") \
-	M(154, COPY_LIMIT, copy_limit, 0,          "copy at most so fast")
+	M(154, COPY_LIMIT, copy_limit, 0,          "copy at most so fast") \
+	M(168, POLICY,    policy,     0,           "whether data links go on in clear") \
+	M(169, CLEAR,     clear,      0,           "let this link go on in clear") \
+	M(170, CLEAR_R,   clear_r,    0,           "it does, from here on")
 /* clang-format on */
 
 #endif

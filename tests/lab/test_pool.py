@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One coordinator, three donors and one requester on five machines that have
 been told nothing about each other find and admit one another."""
+import os
 import re
+import sys
 import time
 
 from lab import check, wait_until
@@ -31,6 +33,55 @@ def test_five_machines(lab):
     ledger = Ledger(p)
     ledger.store(100000)
     ledger.verify()
+
+
+SNIFF = """
+import os, socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.settimeout(0.1)
+open(sys.argv[1], "w").close()
+word = bytes.fromhex(sys.argv[2])
+over = False
+while not over:
+    over = os.path.exists(sys.argv[1] + ".stop")
+    try:
+        if word in s.recv(65536):
+            print("seen")
+            break
+        over = False
+    except OSError:
+        pass
+"""
+
+
+def on_the_wire(p, text):
+    """Stores `text`, reads it back, and tells whether it could be read on
+    the requester's network."""
+    ready = os.path.join(p.elm.dir, f"sniff-{text}")
+    sniffer = p.elm.spawn(f"sniff-{text}", sys.executable, "-c", SNIFF, ready,
+                          text.encode().hex())
+    wait_until(lambda: os.path.exists(ready), 10, "the sniffer listens")
+    r = p.elm.lanram("store", "-", "--name", "x", stdin=text.encode())
+    check(p.elm.lanram("retrieve", r.text).out == text.encode(), "the bytes")
+    open(ready + ".stop", "w").close()
+    sniffer.wait(30)
+    return "seen" in sniffer.log_text()
+
+
+def test_clear_links(lab):
+    """encrypt_links = false: what is stored can be read on the wire, and
+    status says so; the coordinator started again with true: no more."""
+    p = Pool(lab, coordinator="encrypt_links = false;")
+    check(p.status()["encrypted_links"] is False, "status says clear")
+    check("in clear" in p.elm.lanram("status").text, "and in words")
+    check(on_the_wire(p, "a-word-in-clear"), "it is on the wire")
+    p.anvil.daemons["coordinator"].term()
+    p.anvil.config(coordinator="encrypt_links = true;")
+    p.anvil.start("coordinator")
+    wait_until(lambda: p.elm.lanram("status", expect=None).code == 0
+               and p.status()["encrypted_links"], 20, "status says encrypted")
+    p.wait_up(3)
+    check(not on_the_wire(p, "a-word-in-tls"), "it is not on the wire")
 
 
 def test_coordinator_last(lab):

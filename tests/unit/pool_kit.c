@@ -281,6 +281,19 @@ static void serve_hello(struct pool_donor *d, struct lr_link *link,
 	LR_SEND(link, WELCOME, welcome, f->h.req, &w, NULL);
 }
 
+static void serve_clear(struct pool_donor *d, struct lr_link *link,
+			const struct lr_frame *f)
+{
+	struct lr_msg_clear_r r = {.err = LR_E_OK};
+
+	if (!d->clear) {
+		lr_link_send_error(link, f->h.req, LR_E_PERMISSION, "no");
+		return;
+	}
+	LR_SEND(link, CLEAR_R, clear_r, f->h.req, &r, NULL);
+	lr_link_go_clear(link);
+}
+
 static void donor_frame_cb(struct lr_link *link, const struct lr_frame *f,
 			   void *arg)
 {
@@ -288,6 +301,10 @@ static void donor_frame_cb(struct lr_link *link, const struct lr_frame *f,
 
 	if (f->h.type == LR_M_HELLO) {
 		serve_hello(d, link, f);
+		return;
+	}
+	if (f->h.type == LR_M_CLEAR) {
+		serve_clear(d, link, f);
 		return;
 	}
 	if (f->h.type == LR_M_VIEW_GET) {

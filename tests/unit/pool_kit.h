@@ -39,6 +39,7 @@ struct pool_donor {
 	enum lr_err refuse;  /* of each PUT */
 	unsigned hang_up_at; /* the nth GET or PUT ends the link; 0: none */
 	unsigned unsynced;   /* says so in GET_R */
+	bool clear;	     /* was told that links go on in clear */
 	/* what it saw */
 	unsigned requests, puts, gets, finds, views;
 	struct lr_tag last_tag;

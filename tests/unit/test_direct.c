@@ -109,6 +109,38 @@ static void test_delta(void **state)
 	assert_non_null(pool_find(&p->donor[2], &id));
 }
 
+static struct lr_link *link_to(struct pool *p, unsigned nr)
+{
+	return lr_direct_link(p->direct, p->donor[nr].inc);
+}
+
+/* Told that the pool's links go on in clear, it asks each donor; one that
+ * believes otherwise keeps TLS, and works all the same. Told the contrary, all
+ * links are made anew with TLS. */
+static void test_clear(void **state)
+{
+	struct pool *p = *state;
+	struct pool_result r;
+
+	POOL_UNTIL(p, link_to(p, 0) && link_to(p, 1));
+	assert_false(lr_link_is_clear(link_to(p, 0)));
+	p->donor[0].clear = true;
+	lr_direct_set_clear(p->direct, true);
+	POOL_UNTIL(p, link_to(p, 0) && lr_link_is_clear(link_to(p, 0)));
+	POOL_UNTIL(p, link_to(p, 1));
+	assert_false(lr_link_is_clear(link_to(p, 1)));
+	pool_put(p, 1, "hello", 5, 5000, &r);
+	assert_int_equal(r.r.err, LR_E_OK);
+	assert_int_equal(r.r.copies, 2);
+	assert_true(p->donor[0].puts && p->donor[1].puts);
+
+	lr_direct_set_clear(p->direct, false);
+	POOL_UNTIL(p, link_to(p, 0) && !lr_link_is_clear(link_to(p, 0)));
+	pool_get(p, 1, 5000, &r);
+	assert_int_equal(r.r.err, LR_E_OK);
+	pool_result_done(&r);
+}
+
 /* The link breaks with the put outstanding: dialled again, put again with the
  * same tag, done. */
 static void test_broken_link(void **state)
@@ -487,6 +519,7 @@ int main(void)
 		T(test_corrupt),
 		T(test_stale),
 		T(test_delta),
+		T(test_clear),
 		T(test_broken_link),
 		T(test_mute),	T(test_copies),	T(test_copies_close),
 		T(test_other_incarnation),

@@ -106,6 +106,52 @@ static void round_trip(enum kit_kind kind)
 }
 EACH_KIND(round_trip)
 
+static void answer_and_go_clear(struct kit_side *side, const struct lr_frame *f)
+{
+	echo(side, f);
+	side->on_frame = echo;
+	assert_true(lr_link_go_clear(side->link));
+}
+
+static void go_clear_cb(struct lr_link *link, enum lr_err err,
+			const struct lr_frame *f, void *arg)
+{
+	answer_cb(link, err, f, arg);
+	assert_true(lr_link_go_clear(link));
+}
+
+/* Both ends leave TLS after a request and its answer: what follows comes over,
+ * large or small, and the peers are still who they proved to be. */
+static void goes_clear(void **state)
+{
+	struct answer first = {.len = 5, .seed = 1}, a[8] = {{0}};
+	struct kit_bulk b;
+
+	(void)state;
+	kit_pair(&kit, KIT_TLS);
+	kit.server.on_frame = answer_and_go_clear;
+	kit_bulk_make(&b, 5, 1);
+	lr_link_request(kit.client.link, LR_M_PUT, "abc", 3, &b.bulk, 5000,
+			go_clear_cb, &first);
+	KIT_UNTIL(&kit, first.calls);
+	kit_bulk_done(&b);
+	assert_true(lr_link_is_clear(kit.client.link));
+	assert_true(lr_link_is_clear(kit.server.link));
+	for (unsigned i = 0; i < 8; i++) {
+		a[i].len = i % 2 ? LR_VALUE_MAX : 2048;
+		a[i].seed = i;
+		kit_bulk_make(&b, a[i].len, i);
+		lr_link_request(kit.client.link, LR_M_PUT, "abc", 3, &b.bulk,
+				5000, answer_cb, &a[i]);
+		KIT_UNTIL(&kit, a[i].calls);
+		assert_true(a[i].intact);
+		kit_bulk_done(&b);
+	}
+	assert_true(lr_dev_eq(lr_link_peer(kit.server.link),
+			      lr_identity_dev(kit.id[1])));
+	kit_done(&kit);
+}
+
 /* Frames of exactly the largest size pass, one byte more is not even sent. */
 static void limits(enum kit_kind kind)
 {
@@ -381,6 +427,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		EACH_KIND_TEST(round_trip),
+		cmocka_unit_test(goes_clear),
 		EACH_KIND_TEST(limits),
 		EACH_KIND_TEST(many),
 		EACH_KIND_TEST(early),
