@@ -11,6 +11,7 @@ include tests/unit/tui.mk
 include tests/cli/cli.mk
 include tests/lab/lab.mk
 include tests/sim.mk
+include tests/fuzz/fuzz.mk
 
 # Checks of the tree itself.
 tree_checks = tests/check-pure tests/check-listed tests/check-docs

@@ -170,6 +170,13 @@ static struct lr_entry entry_of(const struct lr_msg_put *m,
 	};
 }
 
+/* Only objects end for ever. */
+static bool has_good_tag(const struct lr_msg_put *m)
+{
+	return !lr_tag_is_last(&m->tag) ||
+	       (m->kind != LR_KIND_REGISTER && m->kind != LR_KIND_NAME);
+}
+
 static enum lr_err apply_put(struct lr_shard_link *l,
 			     const struct lr_msg_put *m,
 			     const struct lr_frame *f, struct lr_tag *ret)
@@ -179,6 +186,8 @@ static enum lr_err apply_put(struct lr_shard_link *l,
 	enum lr_err err;
 
 	*ret = m->tag;
+	if (!has_good_tag(m))
+		return LR_E_USAGE;
 	if (e.state == LR_FOUND_VALUE && !lr_store_verify(&e))
 		return LR_E_CORRUPT;
 	lr_shard_stored(l->s, m->slot, &m->id, &there);

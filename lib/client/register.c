@@ -68,6 +68,7 @@ static void put_cb(void *arg, const struct lr_entry_result *r)
 static void tags_cb(void *arg, const struct lr_entry_result *r)
 {
 	struct writing *w = arg;
+	struct lr_entry_result mine = *r;
 	struct lr_put p = { .id = w->w.id,
 			    .kind = LR_KIND_REGISTER,
 			    .flags = w->w.remove ? LR_PUT_TOMB : 0,
@@ -75,8 +76,10 @@ static void tags_cb(void *arg, const struct lr_entry_result *r)
 			    .bytes = w->w.bytes,
 			    .deadline_ms = time_left(w) };
 
-	if (r->err) {
-		end(w, r);
+	if (!mine.err && lr_tag_is_last(&r->tag))
+		mine.err = LR_E_FAILED;
+	if (mine.err) {
+		end(w, &mine);
 		return;
 	}
 	w->tag = lr_tag_next(&r->tag, w->env.writer, w->w.seq);

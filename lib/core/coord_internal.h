@@ -30,8 +30,8 @@
 #define COORD_PUBLISH_MS  50u	/* SYNCED reports are gathered this long */
 #define COORD_SUSPECT_MS  50u
 #define COORD_GONE_MAX	  16u
-#define COORD_EPOCH_MAX	  (UINT64_MAX >> 2) /* no donor may exhaust the epochs \
-					     */
+/* No donor may exhaust the epochs: what is told above is not believed. */
+#define COORD_EPOCH_MAX (UINT64_MAX >> 2)
 
 enum coord_phase {
 	COORD_IDLE,

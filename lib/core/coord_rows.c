@@ -234,6 +234,8 @@ void coord_cfg_set(struct lr_coord *c, unsigned slot, const struct lr_cfg *cfg)
 bool coord_cfg_adopt(struct lr_coord *c, unsigned slot,
 		     const struct lr_cfg *cfg, uint64_t now_ms)
 {
+	if (cfg->ce > COORD_EPOCH_MAX)
+		return false;
 	for (unsigned i = 0; i < cfg->n; i++) {
 		/* Nothing is known of it but that it may hold data. */
 		struct lr_member m = {.inc = cfg->mem[i]};

@@ -3,6 +3,7 @@
 #ifndef LR_CORE_TAG_H
 #define LR_CORE_TAG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define LR_TS_OPEN 1	      /* an open manifest */
@@ -24,6 +25,13 @@ static inline int lr_tag_cmp(const struct lr_tag *a, const struct lr_tag *b)
 	if (a->seq != b->seq)
 		return a->seq < b->seq ? -1 : 1;
 	return 0;
+}
+
+/* No write can follow it: of registers and names there is no such tag, and
+ * who is told of one gives up rather than begin again at 0. */
+static inline bool lr_tag_is_last(const struct lr_tag *tag)
+{
+	return tag->ts == LR_TS_GONE;
 }
 
 /* What a register's write, or a name's, takes: above all that it has seen. */

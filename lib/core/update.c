@@ -91,6 +91,10 @@ static void start_put(struct lr_update *u, struct lr_slot *s, uint64_t now_ms)
 		max.ts = u->op.floor;
 	if (s->floor > max.ts && !LR_MUTANT("update-ties-with-a-late-one"))
 		max.ts = s->floor;
+	if (lr_tag_is_last(&max)) {
+		finish(u, LR_E_FAILED);
+		return;
+	}
 	tag = lr_tag_next(&max, u->q.writer, u->q.seq);
 	/* A PUT given up may still arrive: none after it may tie with it. */
 	lr_slot_raise_floor(s, tag.ts);

@@ -24,7 +24,15 @@ uint64_t sim_random(struct sim *s) /* splitmix64 */
 
 uint32_t sim_draw(struct sim *s, uint32_t below)
 {
-	return below ? (uint32_t)((sim_random(s) >> 32) * below >> 32) : 0;
+	uint64_t r;
+
+	if (s->n_told) {
+		s->n_told--;
+		r = (uint64_t)*s->told++ << 24 | (sim_random(s) & 0xffffff);
+	} else {
+		r = sim_random(s) >> 32;
+	}
+	return below ? (uint32_t)(r * below >> 32) : 0;
 }
 
 /* --- time ------------------------------------------------------------------------- */

@@ -339,6 +339,8 @@ struct disk_job {
 
 struct sim {
 	uint64_t seed, rng, now, steps, seq, conns;
+	const uint8_t *told; /* a fuzzer's: the first draws */
+	size_t n_told;
 	bool verbose, healing;
 	enum theme theme;
 	struct profile p;

@@ -462,7 +462,27 @@ static void restored_from_old_export(void **state)
 	end(&k);
 }
 
-/* The same, and an admin says that nobody else will come. */
+/* A donor that tells of an epoch near the last (its memory rots, say) does not
+ * take the pool there: the next epoch would be 0. */
+static void epochs_cannot_run_out(void **state)
+{
+	struct kit k;
+	struct lr_slot_report r = {.status = LR_SLOT_SYNCED};
+	uint64_t inc;
+
+	(void)state;
+	pool(&k, 2, 3);
+	r.inst = lr_coord_view(k.c)->cfg[0];
+	inc = r.inst.mem[0];
+	r.inst.ce = r.prom = UINT64_MAX;
+	lr_coord_slots(k.c, inc, &r, 1, k.now);
+	kit_run(&k, 5000);
+	assert_true(lr_coord_view(k.c)->epoch < 1000);
+	assert_true(kit_healed(&k));
+	end(&k);
+}
+
+/* Restored, and an admin says that nobody else will come. */
 static void restored_and_confirmed(void **state)
 {
 	struct kit k;
@@ -664,6 +684,7 @@ int main(void)
 		cmocka_unit_test(restart_is_quiet),
 		cmocka_unit_test(restart_knows_who_is_synced),
 		cmocka_unit_test(restored_from_old_export),
+		cmocka_unit_test(epochs_cannot_run_out),
 		cmocka_unit_test(restored_and_confirmed),
 		cmocka_unit_test(new_state_old_donors),
 		cmocka_unit_test(returned_empty),

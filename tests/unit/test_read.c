@@ -375,6 +375,16 @@ static void not_carried_out(void **state)
 		      LR_E_SUPERSEDED);
 }
 
+/* Above the last tag there is none: the update fails, and does not begin again
+ * at 0. */
+static void no_tag_is_left(void **state)
+{
+	const struct lr_tag last = {UINT64_MAX, 3, 1};
+
+	(void)state;
+	expect_result(LR_EXPECT_ANY, 0, LR_FOUND_VALUE, &last, LR_E_FAILED);
+}
+
 /* Sealed before the PUT: nothing happened. Refused after it left: unknown. */
 static void sealed(void **state)
 {
@@ -424,6 +434,7 @@ int main(void)
 		cmocka_unit_test(update_of_a_client),
 		cmocka_unit_test(compare_and_set),
 		cmocka_unit_test(not_carried_out),
+		cmocka_unit_test(no_tag_is_left),
 		cmocka_unit_test(sealed),
 		cmocka_unit_test(only_one_serves),
 	};
