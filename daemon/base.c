@@ -181,6 +181,22 @@ void lr_base_say_state(struct lr_base *b, struct lr_attach *a,
 	sd_notifyf(0, "STATUS=%s", status);
 }
 
+/* --- strangers ---------------------------------------------------------- */
+
+static void note_cb(void *arg, const char *cause)
+{
+	(void)arg;
+	lr_warn("turned away: %s", cause);
+}
+
+struct lr_accept_limits lr_base_limits(const struct lr_config *cfg)
+{
+	return (struct lr_accept_limits){ .half_open = cfg->half_open,
+					  .half_open_each = cfg->half_open_each,
+					  .strangers = 256,
+					  .note = note_cb };
+}
+
 /* --- the end ------------------------------------------------------------ */
 
 void lr_base_stop(struct lr_base *b)

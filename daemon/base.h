@@ -30,6 +30,9 @@ void lr_base_search(struct lr_base *b);
 /* The usual options: key, pool, pin, name, the coordinator's local socket. */
 void lr_base_attach_options(struct lr_base *b, enum lr_role_link role,
 			    uint8_t enrol_roles, struct lr_attach_options *ret);
+/* For listeners that strangers reach. What they turn away is logged, a line a
+ * cause and minute. */
+struct lr_accept_limits lr_base_limits(const struct lr_config *cfg);
 /* Path of a socket in run_dir. */
 const char *lr_base_socket(struct lr_base *b, const char *name);
 void lr_base_notify(const char *state); /* "READY=1", "STATUS=..." */

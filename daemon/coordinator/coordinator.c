@@ -252,10 +252,11 @@ out:
 
 static bool listen_all(struct lr_coordinator *k)
 {
+	struct lr_accept_limits limits = lr_base_limits(k->b.cfg);
 	char why[512];
 
 	if (!lr_listen(&k->b.loop, k->b.cfg->coord_listen, 0, k->pool_tls,
-		       NULL, lr_peers_accept_cb, k, &k->tcp, why,
+		       &limits, lr_peers_accept_cb, k, &k->tcp, why,
 		       sizeof why) &&
 	    !lr_listen(&k->b.loop, lr_base_socket(&k->b, "coordinator.sock"),
 		       0666, NULL, NULL, lr_peers_accept_cb, k, &k->local, why,

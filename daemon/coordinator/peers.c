@@ -175,6 +175,8 @@ static void take_hello(struct lr_peer *p, const struct lr_frame *f)
 	p->role = m.role;
 	p->inc = m.inc;
 	judge(p, &m);
+	if (p->admitted)
+		lr_link_trust(p->link);
 	if (p->role == LR_LINK_DONOR && !keep_donor(p, &m)) {
 		lr_link_close(p->link, LR_E_NO_MEMORY);
 		return;

@@ -288,6 +288,7 @@ static bool start_shard(struct lr_donor *d)
 				      .busy_poll_us =
 					      d->b.cfg->busy_poll_us,
 				      .listen = d->b.cfg->donor_listen,
+				      .accept = lr_base_limits(d->b.cfg),
 				      .name = d->b.cfg->name,
 				      .to_control = &d->mail };
 	char why[512];

@@ -363,6 +363,7 @@ static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
 				   "this device is not in the pool");
 		lr_link_close(l->link, LR_E_OK);
 	} else {
+		lr_link_trust(l->link);
 		LR_SEND(l->link, WELCOME, welcome, f->h.req, &w, NULL);
 	}
 }

@@ -14,6 +14,8 @@
 #define LATE_MS 300   /* our loop was stopped: ask for the view first */
 #define HOLD_MS 1000  /* and wait so long for it */
 #define STALE_MS 10000
+#define OPS_MAX 64 /* of a link, that are not answered yet */
+#define OPS_BYTES (4u << 20)
 #define CLEAN_US 2000
 #define GIVE_US 15000 /* of TICK_MS: RAM is wanted back */
 
@@ -55,7 +57,8 @@ static void accept_cb(struct lr_link *link, void *arg)
 	struct lr_shard *s = arg;
 	struct lr_shard_link *l = calloc(1, sizeof *l);
 
-	if (!l || s->stopping) {
+	if (!l || s->stopping ||
+	    lr_link_set_in_flight(link, OPS_MAX, OPS_BYTES) != LR_E_OK) {
 		free(l);
 		lr_link_close(link, LR_E_CLOSED);
 		return;
@@ -281,8 +284,8 @@ static bool open_all(struct lr_shard *s, char *why, size_t cap)
 				       .name = s->o.name,
 				       .pool_name = "" };
 
-	if (lr_listen(&s->loop, s->o.listen, 0, s->o.tls, NULL, accept_cb, s,
-		      &s->listener, why, cap))
+	if (lr_listen(&s->loop, s->o.listen, 0, s->o.tls, &s->o.accept,
+		      accept_cb, s, &s->listener, why, cap))
 		return false;
 	s->port = lr_listener_port(s->listener);
 	s->spin = lr_spin_new(&s->loop, s->o.busy_poll_us);

@@ -40,6 +40,7 @@ struct lr_shard_options {
 	uint64_t limit;
 	unsigned busy_poll_us;
 	const char *listen, *name;
+	struct lr_accept_limits accept;
 	struct lr_mailbox *to_control;
 };
 

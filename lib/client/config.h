@@ -22,6 +22,8 @@
 	K("",                name,             "name",               text,  "",           "of this machine; empty: its host name") \
 	K("",                log_level,        "log_level",          text,  "info",       "error, warning, info or debug") \
 	K("",                site,             "site",               text,  "",           "copies are kept on different sites where there are any") \
+	K("",                half_open,        "half_open",          count, "64",         "handshakes at once") \
+	K("",                half_open_each,   "half_open_each",     count, "8",          "of them from one address") \
 	K("coordinator_role", coord_listen,    "listen",             text,  "[::]:7450",  "address of the coordinator") \
 	K("coordinator_role", admission,       "admission",          text,  "ask",        "ask: an admin admits each device; open: all are let in") \
 	K("coordinator_role", encrypt_links,   "encrypt_links",      flag,  "true",       "TLS on data links; those of the coordinator have it always") \

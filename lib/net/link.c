@@ -10,6 +10,7 @@
 #define FLUSH_MS   1000u
 #define SLOW_MS	   10000u
 #define SLOW_BYTES 1024u /* a second */
+#define STRANGER_MS 30000u
 
 static void kick_cb(uv_idle_t *handle);
 
@@ -188,10 +189,14 @@ static void tear_down(struct lr_link *link)
 		return;
 	}
 	link->state = LINK_DEAD;
+	lr_guest_gone(link);
 	if (link->ops.close_cb)
 		link->ops.close_cb(link, link->why, link->arg);
 	lr_link_requests_done(link);
 	lr_link_rx_done(link);
+	lr_budget_leave(link);
+	free(link->asked);
+	link->asked = NULL;
 	close_handles(link);
 }
 
@@ -298,13 +303,37 @@ static bool is_slow(struct lr_link *link)
 	return false;
 }
 
+/* True: a large bulk comes in by drops. Not while we ourselves do not read. */
+static bool trickles(struct lr_link *link)
+{
+	struct link_rx *rx = &link->rx;
+	uint64_t now = uv_now(link->loop);
+
+	if (rx->in_big && lr_link_reads(link) &&
+	    now - rx->slow_since_ms < link->slow_ms)
+		return false;
+	if (rx->in_big && lr_link_reads(link) &&
+	    (rx->big_have - rx->slow_mark) * 1000 <
+		    (uint64_t)link->slow_ms * SLOW_BYTES)
+		return true;
+	rx->slow_since_ms = now;
+	rx->slow_mark = rx->big_have;
+	return false;
+}
+
+static bool is_silent_stranger(const struct lr_link *link)
+{
+	return link->guest &&
+	       uv_now(link->loop) - link->heard_ms > STRANGER_MS;
+}
+
 static void tick_cb(uv_timer_t *timer)
 {
 	struct lr_link *link = timer->data;
 
 	if (link->state != LINK_OPEN)
 		return;
-	if (is_slow(link)) {
+	if (is_slow(link) || trickles(link) || is_silent_stranger(link)) {
 		lr_link_fail(link, LR_E_TIMEOUT);
 		return;
 	}
@@ -312,7 +341,7 @@ static void tick_cb(uv_timer_t *timer)
 	lr_link_stale_tick(link);
 	lr_link_rx_idle(link);
 	if (link->tx.stuck || link->rx.big || link->out.buf || link->patient ||
-	    link->ahead.buf || link->stale.limit_ms)
+	    link->ahead.buf || link->stale.limit_ms || link->guest)
 		return;
 	link->ticking = false;
 	uv_timer_stop(timer);
@@ -360,6 +389,7 @@ void lr_link_opened(struct lr_link *link)
 {
 	uv_timer_stop(&link->timer);
 	link->state = LINK_OPEN;
+	lr_budget_join(link);
 	note_local_end(link);
 	if (link->local)
 		note_uid(link);

@@ -5,7 +5,9 @@
  * A link reads frames (wire/msg.h) and hands each over whole; it keeps
  * requests with their deadlines, queues what cannot be sent at once, stops
  * reading while its own queue is over 8 MiB, and closes on anything that
- * breaks the protocol. All calls belong on the loop's thread. Every link ends
+ * breaks the protocol, takes under 1 KiB/s for 10 s though more waits, or sends
+ * a large bulk as slowly. All links of a thread together hold 256 MiB: above,
+ * each has its share, and large bulks are taken in turn. All calls belong on the loop's thread. Every link ends
  * with exactly one close_cb; no callback comes after it. No callback runs
  * inside lr_link_connect, lr_link_send, lr_link_request or lr_link_close.
  *
@@ -160,6 +162,13 @@ void lr_link_set_pace(struct lr_link *link, uint64_t bytes_per_s);
 /* A frame whose bulk is larger closes the link. At 16 KiB or less its buffers
  * stay that small too. Default: LR_BULK_MAX. */
 void lr_link_set_bulk_max(struct lr_link *link, uint32_t bytes);
+/* Reads no further request while so many that the peer sent are unanswered, or
+ * so many bytes of them (at most 64 requests). Default: no such limit. */
+enum lr_err lr_link_set_in_flight(struct lr_link *link, unsigned requests,
+				  size_t bytes);
+/* Of a listener that tells strangers apart (lr_accept_limits): this peer is
+ * none. Until then no bulk is over 1 KiB, and 30 s of silence close it. */
+void lr_link_trust(struct lr_link *link);
 /* Closes the link (TIMEOUT), unread, rather than hand over a frame that may
  * have been waiting for more than `ms` by CLOCK_BOOTTIME: because the loop was
  * late, the machine slept, or the link was paused by its owner or its queue. It
@@ -172,6 +181,12 @@ struct lr_accept_limits {
 	unsigned half_open;	 /* default 64 */
 	unsigned half_open_each; /* per address, default 8 */
 	unsigned handshake_ms;	 /* default 5,000 */
+	/* Links whose peer proved a key, but is not trusted (lr_link_trust);
+	 * 0: all are trusted. */
+	unsigned strangers;
+	unsigned strangers_each; /* per address, default 16 */
+	/* Optional: why a connection was turned away; a fixed text a cause. */
+	void (*note)(void *arg, const char *cause);
 };
 
 /* `link` is open (open_cb is not called any more); set its ops before

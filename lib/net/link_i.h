@@ -36,6 +36,9 @@
 #define LR_LINK_RECORD	 16384u /* a TLS record's payload */
 #define LR_LINK_TICK_MS	 500u
 #define LR_LINK_AHEAD	 4096u /* read while looking */
+#define LR_LINK_HELD	 (256u << 20) /* by all links of a thread */
+#define LR_LINK_SHARE	 (64u * 1024) /* of one, at the least, above that */
+#define LR_LINK_STRANGER 1024u	      /* bulk of a peer that is not trusted */
 
 enum link_state {
 	LINK_CONNECTING,
@@ -97,6 +100,21 @@ struct link_rx {
 	uint8_t *big;
 	size_t big_cap, big_len, big_have;
 	bool in_big, big_used;
+	bool over;    /* `big` is more than all links may hold: one at a time */
+	bool waiting; /* in line for it */
+	struct lr_link *behind; /* in line */
+	uint64_t slow_mark, slow_since_ms; /* big_have when the window began */
+};
+
+/* Requests of the peer that are not answered yet. */
+#define LR_LINK_ASKED 64
+struct link_asked {
+	unsigned most, n;
+	size_t most_bytes, bytes;
+	struct {
+		uint64_t req;
+		size_t bytes;
+	} a[LR_LINK_ASKED];
 };
 
 /* What lr_link_look found on the socket: read before anything else. */
@@ -110,7 +128,7 @@ struct link_ahead {
 /* TLS: records that wait for the socket. */
 struct link_out {
 	uint8_t *buf;
-	size_t off, len;
+	size_t off, len, cap;
 	bool used;
 };
 
@@ -155,6 +173,10 @@ struct lr_link {
 	struct link_txq tx;
 	struct link_requests rq;
 	struct link_stale stale;
+	struct link_asked *asked; /* NULL: not limited */
+	struct link_guest *guest; /* listener.c; NULL: trusted */
+	uint64_t heard_ms;	  /* the last frame; strangers */
+	bool counted;		  /* among the links that share */
 
 	struct lr_spin *spin;
 	bool hot; /* the spin looks at it */
@@ -183,9 +205,16 @@ void lr_link_poll(struct lr_link *link);
 void lr_link_opened(struct lr_link *link);
 void lr_link_deadline(struct lr_link *link, unsigned ms);
 void lr_link_need_tick(struct lr_link *link);
+static inline bool lr_link_asked_full(const struct lr_link *link)
+{
+	const struct link_asked *q = link->asked;
+
+	return q && (q->n >= q->most || q->bytes >= q->most_bytes);
+}
 static inline bool lr_link_reads(const struct lr_link *link)
 {
-	return link->state == LINK_OPEN && !link->paused && !link->blocked;
+	return link->state == LINK_OPEN && !link->paused && !link->blocked &&
+	       !link->rx.waiting && !lr_link_asked_full(link);
 }
 static inline void *lr_link_check(void *p)
 {
@@ -242,6 +271,24 @@ bool lr_link_tls_more(struct lr_link *link);
 bool lr_link_tls_write(struct lr_link *link);
 void lr_link_tls_bye(struct lr_link *link);
 void lr_link_tls_done(struct lr_link *link);
+
+/* budget.c: what all links of this thread hold */
+void lr_budget_add(size_t bytes);
+void lr_budget_sub(size_t bytes);
+void lr_budget_join(struct lr_link *link);
+void lr_budget_leave(struct lr_link *link);
+size_t lr_budget_held(void);
+size_t lr_budget_high(void); /* a link's queue over it: it stops reading */
+/* A large bulk, of one link: false: stand in line, it is kicked later. */
+bool lr_budget_take(struct lr_link *link, size_t bytes);
+void lr_budget_give(struct lr_link *link, size_t bytes);
+void lr_budget_unwait(struct lr_link *link);
+void lr_budget_set(size_t bytes); /* for tests; 0: as ever */
+void lr_link_asked(struct lr_link *link, const struct lr_header *h);
+void lr_link_answered(struct lr_link *link, uint64_t req);
+
+/* listener.c */
+void lr_guest_gone(struct lr_link *link);
 
 /* request.c */
 void lr_link_reply(struct lr_link *link, const struct lr_frame *f);

@@ -66,10 +66,19 @@ static void note_read(struct lr_link *link, size_t n, bool drained)
 
 /* --- buffers --- */
 
+static void free_big(struct lr_link *link)
+{
+	if (link->rx.big)
+		lr_budget_give(link, link->rx.big_cap);
+	free(link->rx.big);
+	link->rx.big = NULL;
+}
+
 void lr_link_rx_done(struct lr_link *link)
 {
+	lr_budget_unwait(link);
 	free(link->rx.buf);
-	free(link->rx.big);
+	free_big(link);
 	free(link->ahead.buf);
 	link->ahead = (struct link_ahead){0};
 	link->rx = (struct link_rx){0};
@@ -80,14 +89,12 @@ void lr_link_rx_idle(struct lr_link *link)
 {
 	struct link_rx *rx = &link->rx;
 
-	if (rx->big && !rx->in_big && !rx->big_used) {
-		free(rx->big);
-		rx->big = NULL;
-	}
+	if (rx->big && !rx->in_big && !rx->big_used)
+		free_big(link);
 	rx->big_used = false;
 	if (link->out.buf && !link->out.len && !link->out.used) {
 		free(link->out.buf);
-		link->out.buf = NULL;
+		link->out = (struct link_out){0};
 	}
 	link->out.used = false;
 	if (link->ahead.buf && !link->ahead.len && !link->ahead.used) {
@@ -140,15 +147,16 @@ static void begin_big(struct lr_link *link, const struct lr_header *h)
 	size_t head = LR_HEADER_BYTES + (size_t)h->meta;
 	size_t have = rx->end - rx->start - head;
 
-	if (rx->big && rx->big_cap < h->bulk) {
-		free(rx->big);
-		rx->big = NULL;
-	}
+	if (rx->big && rx->big_cap < h->bulk)
+		free_big(link);
 	if (!rx->big) {
+		if (!lr_budget_take(link, link->bulk_limit))
+			return;
 		rx->big_cap = link->bulk_limit;
 		rx->big = malloc(rx->big_cap);
 	}
 	if (!rx->big) {
+		lr_budget_give(link, rx->big_cap);
 		lr_link_fail(link, LR_E_NO_MEMORY);
 		return;
 	}
@@ -157,6 +165,8 @@ static void begin_big(struct lr_link *link, const struct lr_header *h)
 	rx->big_len = h->bulk;
 	rx->big_have = have;
 	rx->in_big = rx->big_used = true;
+	rx->slow_mark = have;
+	rx->slow_since_ms = uv_now(link->loop);
 	lr_link_need_tick(link);
 }
 
@@ -202,9 +212,13 @@ static void consume(struct link_rx *rx, const struct lr_header *h)
 
 static void hand_over(struct lr_link *link, const struct lr_frame *f)
 {
-	if (lr_link_is_reply(link, f->h.req))
+	link->heard_ms = uv_now(link->loop);
+	if (lr_link_is_reply(link, f->h.req)) {
 		lr_link_reply(link, f);
-	else if (link->ops.frame_cb)
+		return;
+	}
+	lr_link_asked(link, &f->h);
+	if (link->ops.frame_cb)
 		link->ops.frame_cb(link, f, link->arg);
 }
 
@@ -227,6 +241,8 @@ static void hand_over_all(struct lr_link *link)
 		}
 		hand_over(link, &f);
 		consume(&link->rx, &f.h);
+		if (link->rx.over) /* the next one's turn */
+			free_big(link);
 	}
 }
 

@@ -18,6 +18,7 @@
  * protocol may add of its own (alerts, key updates). */
 #define OUT_FULL (64u * 1024)
 #define OUT_CAP	 (OUT_FULL + LR_LINK_RECORD + 4096)
+#define OUT_FEW	 4096u /* a handshake's, of which most is a certificate */
 
 /* --- the BIO ------------------------------------------------------------- */
 
@@ -38,19 +39,34 @@ static int bio_read(BIO *bio, char *p, int n)
 	return (int)r;
 }
 
+/* Little until the peer has proven its key. */
+static bool make_out(struct lr_link *link, size_t n)
+{
+	struct link_out *out = &link->out;
+	size_t cap = link->state < LINK_OPEN ? OUT_FEW : OUT_CAP;
+	uint8_t *buf;
+
+	if (out->cap >= cap || (out->buf && n <= out->cap - out->len))
+		return true;
+	buf = realloc(out->buf, cap);
+	if (!buf)
+		return false;
+	out->buf = buf;
+	out->cap = cap;
+	return true;
+}
+
 static int bio_write(BIO *bio, const char *p, int n)
 {
 	struct lr_link *link = BIO_get_data(bio);
 	struct link_out *out = &link->out;
 
 	BIO_clear_retry_flags(bio);
-	if (!out->buf)
-		out->buf = malloc(OUT_CAP);
-	if (!out->buf || n < 0) {
+	if (n < 0 || !make_out(link, (size_t)n)) {
 		errno = ENOMEM;
 		return -1;
 	}
-	if ((size_t)n > OUT_CAP - out->len) {
+	if ((size_t)n > out->cap - out->len) {
 		BIO_set_retry_write(bio);
 		return -1;
 	}
@@ -208,6 +224,7 @@ enum lr_err lr_link_tls_start(struct lr_link *link, struct lr_tls *tls)
 	BIO_set_data(bio, link);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(link->ssl, bio, bio);
+	SSL_set_default_read_buffer_len(link->ssl, 0); /* the least there is */
 	if (link->server)
 		SSL_set_accept_state(link->ssl);
 	else
@@ -262,6 +279,8 @@ void lr_link_tls_handshake(struct lr_link *link)
 	link->tls_wants_write = !send_out(link);
 	if (link->tls_wants_write && errno != EAGAIN && err == LR_E_OK)
 		err = lr_err_of_errno(errno);
+	if (r == 1 && err == LR_E_OK)
+		SSL_set_default_read_buffer_len(link->ssl, LR_LINK_RX);
 	if (err != LR_E_OK)
 		lr_link_fail(link, err);
 	else if (r == 1)

@@ -116,7 +116,10 @@ enum lr_err lr_link_queue(struct lr_link *link, const struct lr_header *h,
 	*q->last = tx;
 	q->last = &tx->next;
 	q->bytes += tx_cost(tx);
-	if (lr_link_queued(link) > LR_LINK_HIGH && !link->blocked) {
+	lr_budget_add(tx_cost(tx));
+	if (h->req)
+		lr_link_answered(link, h->req);
+	if (lr_link_queued(link) > lr_budget_high() && !link->blocked) {
 		link->blocked = true;
 		lr_link_poll(link);
 	}
@@ -178,6 +181,7 @@ static void pop(struct lr_link *link)
 	if (!q->first)
 		q->last = &q->first;
 	q->bytes -= tx_cost(tx);
+	lr_budget_sub(tx_cost(tx));
 	if (tx->pending)
 		tx->pending->tx = NULL;
 	tx_free(q, tx);
@@ -193,6 +197,7 @@ void lr_link_tx_drop(struct lr_link *link, struct link_tx *tx)
 	if (tx->sent)
 		return;
 	link->tx.bytes -= bulk.len;
+	lr_budget_sub(bulk.len);
 	tx->bulk = (struct lr_bulk){0};
 	tx->dropped = true;
 	release(&bulk);
@@ -269,7 +274,11 @@ static bool write_plain(struct lr_link *link)
 
 static void unblock(struct lr_link *link)
 {
-	if (!link->blocked || lr_link_queued(link) >= LR_LINK_LOW)
+	size_t low = lr_budget_high() / 2;
+
+	if (low > LR_LINK_LOW)
+		low = LR_LINK_LOW;
+	if (!link->blocked || lr_link_queued(link) >= low)
 		return;
 	link->blocked = false;
 	link->want_read = true;

@@ -2,9 +2,11 @@
 /* Accepting links.
  *
  * A connection is half-open until its handshake is done: it counts against the
- * limits, and is the listener's. Over a limit, it is closed at once. When the
- * process is out of descriptors, accepting pauses for a moment. A closed
- * listener closes what is half-open and is freed with the last of it. */
+ * limits, and is the listener's. Over a limit, it is closed at once. Where
+ * strangers are told apart, a link whose owner does not trust it yet goes on
+ * being counted, as a guest. When the process is out of descriptors, accepting
+ * pauses for a moment. A closed listener closes what is half-open and is freed
+ * with the last of it. */
 #include "net/link_i.h"
 
 #include <errno.h>
@@ -27,6 +29,13 @@ struct half_open {
 	struct in6_addr from;
 };
 
+/* A link that is its owner's, and not trusted. */
+struct link_guest {
+	struct link_guest *next, **prev;
+	struct lr_listener *listener; /* NULL: it is closed */
+	struct in6_addr from;
+};
+
 struct lr_listener {
 	uv_loop_t *loop;
 	int fd;
@@ -40,6 +49,8 @@ struct lr_listener {
 	void *arg;
 	struct half_open *half_open;
 	unsigned half_open_count;
+	struct link_guest *guests;
+	unsigned guest_count;
 	uint16_t port;
 	char path[sizeof((struct sockaddr_un *)0)->sun_path];
 	dev_t dev; /* the socket file as we made it */
@@ -66,15 +77,90 @@ static void forget(struct half_open *h)
 	free(h);
 }
 
+static void note(const struct lr_listener *l, const char *cause)
+{
+	if (l->limits.note)
+		l->limits.note(l->arg, cause);
+}
+
 static void half_closed_cb(struct lr_link *link, enum lr_err why, void *arg)
 {
 	struct half_open *h = arg;
 	struct lr_listener *l = h->listener;
 
 	(void)link;
-	(void)why;
+	if (!l->closing && why == LR_E_TIMEOUT)
+		note(l, "the handshake was not finished in time");
+	else if (!l->closing && why == LR_E_PROTOCOL)
+		note(l, "what came was no handshake of ours");
 	forget(h);
 	free_if_over(l);
+}
+
+/* --- guests --- */
+
+void lr_guest_gone(struct lr_link *link)
+{
+	struct link_guest *g = link->guest;
+
+	if (!g)
+		return;
+	link->guest = NULL;
+	if (g->listener) {
+		g->listener->guest_count--;
+		*g->prev = g->next;
+		if (g->next)
+			g->next->prev = g->prev;
+	}
+	free(g);
+}
+
+void lr_link_trust(struct lr_link *link)
+{
+	if (!link->guest)
+		return;
+	lr_guest_gone(link);
+	lr_link_set_bulk_max(link, LR_BULK_MAX);
+}
+
+static bool too_many_guests(const struct lr_listener *l,
+			    const struct in6_addr *from)
+{
+	unsigned same = 0;
+
+	for (const struct link_guest *g = l->guests; g; g = g->next)
+		same += IN6_ARE_ADDR_EQUAL(&g->from, from) != 0;
+	return l->guest_count >= l->limits.strangers ||
+	       same >= l->limits.strangers_each;
+}
+
+/* False: it cannot stay. */
+static bool add_guest(struct lr_listener *l, struct lr_link *link,
+		      const struct in6_addr *from)
+{
+	struct link_guest *g;
+
+	if (!l->limits.strangers || l->local)
+		return true;
+	if (too_many_guests(l, from)) {
+		note(l, "too many that are not admitted");
+		return false;
+	}
+	g = calloc(1, sizeof *g);
+	if (!g)
+		return false;
+	*g = (struct link_guest){
+		.next = l->guests, .prev = &l->guests, .listener = l,
+		.from = *from};
+	if (g->next)
+		g->next->prev = &g->next;
+	l->guests = g;
+	l->guest_count++;
+	link->guest = g;
+	link->heard_ms = uv_now(l->loop);
+	lr_link_set_bulk_max(link, LR_LINK_STRANGER);
+	lr_link_need_tick(link);
+	return true;
 }
 
 static void half_opened_cb(struct lr_link *link, void *arg)
@@ -82,10 +168,16 @@ static void half_opened_cb(struct lr_link *link, void *arg)
 	static const struct lr_link_ops nobody;
 	struct half_open *h = arg;
 	struct lr_listener *l = h->listener;
+	struct in6_addr from = h->from;
 
 	if (l->closing)
 		return;
 	forget(h);
+	if (!add_guest(l, link, &from)) {
+		lr_link_set_ops(link, &nobody, NULL);
+		lr_link_close(link, LR_E_BUSY);
+		return;
+	}
 	lr_link_set_ops(link, &nobody, NULL);
 	l->cb(link, l->arg);
 	if (!link->ops.frame_cb && !link->ops.close_cb)
@@ -102,11 +194,16 @@ static bool over_limit(const struct lr_listener *l, const struct in6_addr *from)
 	const struct half_open *h;
 	unsigned same = 0;
 
-	if (l->half_open_count >= l->limits.half_open)
+	if (l->half_open_count >= l->limits.half_open) {
+		note(l, "too many handshakes at once");
 		return true;
+	}
 	for (h = l->half_open; h; h = h->next)
 		same += IN6_ARE_ADDR_EQUAL(&h->from, from) != 0;
-	return !l->local && same >= l->limits.half_open_each;
+	if (l->local || same < l->limits.half_open_each)
+		return false;
+	note(l, "too many handshakes at once from one address");
+	return true;
 }
 
 static void take(struct lr_listener *l, int fd, const struct sockaddr *sa)
@@ -147,6 +244,7 @@ static void resume_cb(uv_timer_t *timer)
 
 static void pause_accepting(struct lr_listener *l)
 {
+	note(l, "out of descriptors or memory: waiting");
 	uv_poll_stop(&l->poll);
 	uv_timer_start(&l->pause, resume_cb, PAUSE_MS, 0);
 }
@@ -335,6 +433,8 @@ static void set_limits(struct lr_accept_limits *to,
 		to->half_open_each = 8;
 	if (!to->handshake_ms)
 		to->handshake_ms = 5000;
+	if (!to->strangers_each)
+		to->strangers_each = 16;
 }
 
 static void explain(const char *where, enum lr_err err, char *why, size_t cap)
@@ -423,6 +523,9 @@ void lr_listener_close(struct lr_listener *l)
 	uv_close((uv_handle_t *)&l->pause, handle_closed_cb);
 	unlink_own(l);
 	close(l->fd);
+	for (struct link_guest *g = l->guests; g; g = g->next)
+		g->listener = NULL;
+	l->guests = NULL;
 	for (h = l->half_open; h; h = h->next)
 		lr_link_close(h->link, LR_E_CLOSED);
 }

@@ -6,6 +6,7 @@ net_tests = \
 	tests/unit/test_link \
 	tests/unit/test_link_close \
 	tests/unit/test_link_hostile \
+	tests/unit/test_link_limits \
 	tests/unit/test_link_memory \
 	tests/unit/test_link_queue \
 	tests/unit/test_listener \
@@ -26,6 +27,8 @@ tests_unit_test_link_close_LDADD = $(net_libs)
 tests_unit_test_link_hostile_SOURCES = tests/unit/test_link_hostile.c \
 	$(net_kit)
 tests_unit_test_link_hostile_LDADD = $(net_libs)
+tests_unit_test_link_limits_SOURCES = tests/unit/test_link_limits.c $(net_kit)
+tests_unit_test_link_limits_LDADD = $(net_libs)
 # Its allocations fail on demand.
 tests_unit_test_link_memory_SOURCES = tests/unit/test_link_memory.c $(net_kit)
 tests_unit_test_link_memory_LDFLAGS = $(AM_LDFLAGS) \

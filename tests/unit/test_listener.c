@@ -64,7 +64,9 @@ static void test_limit_each(void **state)
 /* The total is limited too, and a handshake that does not come times out. */
 static void test_limit_total(void **state)
 {
-	struct lr_accept_limits limits = {3, 100, 60};
+	struct lr_accept_limits limits = {.half_open = 3,
+					  .half_open_each = 100,
+					  .handshake_ms = 60};
 	unsigned accepted = 0;
 	int fd[5];
 
