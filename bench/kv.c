@@ -1,40 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One client, one value after the other: how long a store and a retrieve take
- * in lanram (directly to the donors), Redis and memcached. The peers are
- * spoken to in their own protocols over one blocking socket, with the same
- * loop around all three.
- *
- *   kv lanram COORDINATOR STATE_DIR | kv redis PORT | kv memcached PORT
- *      [-n OPERATIONS] [-s BYTES] [-w REPLICAS] [-b]
- *
- * -w: Redis SETs are followed by WAIT, as lanram's acknowledge every copy.
- * -b: lanram's calls sleep at once rather than look for the answer first.
- * Prints: what,operation,p50_us,p99_us,per_s */
-#include <arpa/inet.h>
+/* One client and values of one size: the same loop around lanram (directly to
+ * the donors), Redis and memcached. usage() says how. */
 #include <errno.h>
 #include <getopt.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "client/lanram.h"
+#include "bench/kv.h"
 
-struct target {
-	const char *name;
-	struct lanram *pool;
-	int fd;
-	unsigned replicas;
-	int busy_poll_us;
-	char (*ids)[LANRAM_ID_TEXT];
-	char *buf; /* for requests and replies */
-	size_t size;
-	char *value;
-};
+#define MAX_DEPTH 256
 
-static void die(const char *what)
+static int usage(void)
+{
+	fputs("usage: kv [OPTION...] lanram COORDINATOR STATE_DIR\n"
+	      "       kv [OPTION...] redis PORT | memcached PORT\n"
+	      "  -n N        values (20000)\n"
+	      "  -s BYTES    of a value (2048)\n"
+	      "  -o WHAT     store and retrieve (both), retrieve, fill, churn "
+	      "or watch\n"
+	      "  -d DEPTH    so many requests in flight (1)\n"
+	      "  -t SECONDS  watch: so long\n"
+	      "  -x TIMES    churn: every value is replaced so often (10)\n"
+	      "  -c COPIES   lanram makes (2)\n"
+	      "  -w N        Redis waits for N replicas after a SET\n"
+	      "  -b          poll the peer's socket instead of sleeping on it\n"
+	      "  -B          lanram's calls sleep instead of polling first\n"
+	      "  -P PID,...  the servers, whose CPU seconds are counted\n"
+	      "prints: what,operation,p50_us,p99_us,per_s,per_cpu_second\n"
+	      "watch prints what its reads took, a line each 100 ms:\n"
+	      "  unix_ms,p50_us,p99_us,reads\n"
+	      "fill and churn leave the values there and wait for the end of "
+	      "stdin.\n",
+	      stderr);
+	return 2;
+}
+
+void kv_die(const char *what)
 {
 	fprintf(stderr, "kv: %s: %s\n", what, strerror(errno));
 	exit(1);
@@ -48,147 +52,30 @@ static double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-/* --- sockets -------------------------------------------------------------- */
+/* --- the servers' CPU time ------------------------------------------------- */
 
-static int dial(const char *port)
+static double cpu_of(pid_t pid)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	struct timespec t;
+	clockid_t clock;
 
-	a.sin_port = htons((uint16_t)atoi(port));
-	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0)
-		die(port);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	return fd;
+	errno = clock_getcpuclockid(pid, &clock);
+	if (errno || clock_gettime(clock, &t) != 0)
+		kv_die("CPU time of a server");
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void send_all(int fd, const char *p, size_t n)
+static double cpu_seconds(const char *pids)
 {
-	while (n) {
-		ssize_t got = write(fd, p, n);
+	double sum = 0;
+	char *end;
 
-		if (got <= 0)
-			die("write");
-		p += got;
-		n -= (size_t)got;
-	}
+	for (; pids && *pids; pids = *end ? end + 1 : end)
+		sum += cpu_of((pid_t)strtol(pids, &end, 10));
+	return sum;
 }
 
-/* Replies here have a length that is known ahead. */
-static void read_reply(struct target *t, size_t want)
-{
-	size_t have = 0;
-
-	while (have < want) {
-		ssize_t got = read(t->fd, t->buf + have, want - have);
-
-		if (got <= 0)
-			die("read");
-		have += (size_t)got;
-	}
-}
-
-static void expect(struct target *t, const char *text)
-{
-	size_t n = strlen(text);
-
-	read_reply(t, n);
-	if (memcmp(t->buf, text, n) != 0) {
-		fprintf(stderr, "kv: %s answered %.*s\n", t->name, (int)n,
-			t->buf);
-		exit(1);
-	}
-}
-
-/* --- one operation each ---------------------------------------------------- */
-
-static void redis_store(struct target *t, unsigned i)
-{
-	int n = sprintf(t->buf,
-			"*3\r\n$3\r\nSET\r\n$10\r\nk%09u\r\n$%zu\r\n", i,
-			t->size);
-
-	memcpy(t->buf + n, t->value, t->size);
-	memcpy(t->buf + n + t->size, "\r\n", 2);
-	send_all(t->fd, t->buf, (size_t)n + t->size + 2);
-	expect(t, "+OK\r\n");
-	if (!t->replicas)
-		return;
-	n = sprintf(t->buf, "*3\r\n$4\r\nWAIT\r\n$1\r\n%u\r\n$4\r\n1000\r\n",
-		    t->replicas);
-	send_all(t->fd, t->buf, (size_t)n);
-	n = sprintf(t->buf + 256, ":%u\r\n", t->replicas);
-	expect(t, t->buf + 256);
-}
-
-static void redis_retrieve(struct target *t, unsigned i)
-{
-	int n = sprintf(t->buf, "*2\r\n$3\r\nGET\r\n$10\r\nk%09u\r\n", i);
-	int head = snprintf(NULL, 0, "$%zu\r\n", t->size);
-
-	send_all(t->fd, t->buf, (size_t)n);
-	read_reply(t, (size_t)head + t->size + 2);
-	if (memcmp(t->buf + head, t->value, t->size) != 0)
-		die("wrong value");
-}
-
-static void memcached_store(struct target *t, unsigned i)
-{
-	int n = sprintf(t->buf, "set k%09u 0 0 %zu\r\n", i, t->size);
-
-	memcpy(t->buf + n, t->value, t->size);
-	memcpy(t->buf + n + t->size, "\r\n", 2);
-	send_all(t->fd, t->buf, (size_t)n + t->size + 2);
-	expect(t, "STORED\r\n");
-}
-
-static void memcached_retrieve(struct target *t, unsigned i)
-{
-	int n = sprintf(t->buf, "get k%09u\r\n", i);
-	int head = snprintf(NULL, 0, "VALUE k%09u 0 %zu\r\n", i, t->size);
-
-	send_all(t->fd, t->buf, (size_t)n);
-	read_reply(t, (size_t)head + t->size + strlen("\r\nEND\r\n"));
-	if (memcmp(t->buf + head, t->value, t->size) != 0)
-		die("wrong value");
-}
-
-static void lanram_check(struct target *t, enum lanram_err err)
-{
-	if (!err)
-		return;
-	fprintf(stderr, "kv: %s\n", lanram_error(t->pool));
-	exit(1);
-}
-
-static void pool_store(struct target *t, unsigned i)
-{
-	struct lanram_stored st;
-	struct lanram_store_options o = { .copies = 2 };
-
-	lanram_check(t, lanram_store(t->pool, t->value, t->size, &o, &st));
-	memcpy(t->ids[i], st.id, sizeof st.id);
-}
-
-static void pool_retrieve(struct target *t, unsigned i)
-{
-	void *p;
-	size_t n;
-
-	lanram_check(t, lanram_retrieve(t->pool, t->ids[i], &p, &n));
-	if (n != t->size || memcmp(p, t->value, n) != 0)
-		die("wrong value");
-	free(p);
-}
-
-static void pool_remove_all(struct target *t, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		lanram_check(t, lanram_remove(t->pool, t->ids[i]));
-}
-
-/* --- the loop --------------------------------------------------------------- */
+/* --- the loops ------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -197,85 +84,192 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void measure(struct target *t, const char *what, unsigned n,
-		    void (*op)(struct target *t, unsigned i))
+struct loop {
+	struct kv *k;
+	const char *pids;
+	void (*one)(struct kv *k, unsigned i);
+	void (*batch)(struct kv *k, const unsigned *i, unsigned n);
+};
+
+/* Values at..at + n; each takes as long as its batch. */
+static unsigned turn(const struct loop *l, unsigned at, double *us)
 {
-	double *us = calloc(n, sizeof *us), start = now_us(), all;
+	unsigned i[MAX_DEPTH], n = l->k->depth;
+	double start = now_us();
+
+	if (n == 1) {
+		l->one(l->k, at);
+	} else {
+		n = n > l->k->n - at ? l->k->n - at : n;
+		for (unsigned j = 0; j < n; j++)
+			i[j] = at + j;
+		l->batch(l->k, i, n);
+	}
+	start = now_us() - start;
+	for (unsigned j = 0; j < n; j++)
+		us[at + j] = start;
+	return n;
+}
+
+static void measure(const struct loop *l, const char *what)
+{
+	unsigned n = l->k->n;
+	double *us = calloc(n, sizeof *us), start, cpu, all;
 
 	if (!us)
-		die("memory");
-	for (unsigned i = 0; i < n; i++) {
-		double at = now_us();
-
-		op(t, i);
-		us[i] = now_us() - at;
-	}
+		kv_die("memory");
+	cpu = cpu_seconds(l->pids);
+	start = now_us();
+	for (unsigned i = 0; i < n;)
+		i += turn(l, i, us);
 	all = now_us() - start;
+	cpu = cpu_seconds(l->pids) - cpu;
 	qsort(us, n, sizeof *us, by_value);
-	printf("%s,%s,%.1f,%.1f,%.0f\n", t->name, what, us[n / 2],
-	       us[n - 1 - n / 100], n / all * 1e6);
+	printf("%s,%s,%.1f,%.1f,%.0f,%.0f\n", l->k->name, what, us[n / 2],
+	       us[n - 1 - n / 100], n / all * 1e6, cpu > 0 ? n / cpu : 0);
+	fflush(stdout);
 	free(us);
 }
 
-static void open_pool(struct target *t, const char *coordinator,
-		      const char *state_dir)
+static uint64_t random_of(uint64_t *x)
 {
-	struct lanram_options o = { .coordinator = coordinator,
-				    .state_dir = state_dir,
-				    .busy_poll_us = t->busy_poll_us };
+	*x = *x * 6364136223846793005u + 1442695040888963407u;
+	return *x >> 33;
+}
 
-	if (lanram_open(&o, &t->pool)) {
-		fprintf(stderr, "kv: cannot open the pool\n");
-		exit(1);
+/* One random read after the other; a line each 100 ms. */
+static void watch(struct kv *k, double seconds)
+{
+	static double us[200000];
+	uint64_t seed = 3;
+	double begin = now_us(), window = begin, at, end;
+	unsigned n = 0;
+	struct timespec t;
+
+	do {
+		at = now_us();
+		k->ops->retrieve(k, (unsigned)(random_of(&seed) % k->n));
+		end = now_us();
+		us[n++] = end - at;
+		if (end - window < 1e5 && n < 200000)
+			continue;
+		qsort(us, n, sizeof *us, by_value);
+		clock_gettime(CLOCK_REALTIME, &t);
+		printf("%lld,%.1f,%.1f,%u\n",
+		       (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000,
+		       us[n / 2], us[n - 1 - n / 100], n);
+		fflush(stdout);
+		window = end;
+		n = 0;
+	} while (end - begin < seconds * 1e6);
+}
+
+/* Random values removed and stored again, `times` as many as there are. */
+static void churn(struct kv *k, unsigned times)
+{
+	unsigned i[MAX_DEPTH], n = k->depth / 2 + 1;
+	uint64_t seed = 5;
+
+	for (uint64_t left = (uint64_t)k->n * times; left; left -= n) {
+		n = n > left ? (unsigned)left : n;
+		/* A run of neighbours, so that none comes twice. */
+		i[0] = (unsigned)(random_of(&seed) % (k->n - n + 1));
+		for (unsigned j = 1; j < n; j++)
+			i[j] = i[0] + j;
+		for (unsigned j = 0; j < n; j++)
+			k->ops->remove(k, i[j]);
+		k->ops->store_batch(k, i, n);
 	}
+}
+
+static void remove_all(struct kv *k)
+{
+	for (unsigned i = 0; i < k->n; i++)
+		k->ops->remove(k, i);
+}
+
+static void until_stdin_ends(void)
+{
+	char c;
+
+	puts("done");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &c, 1) > 0)
+		;
+}
+
+static int run(struct kv *k, const char *what, double seconds, unsigned times,
+	       const char *pids)
+{
+	struct loop in = {k, pids, k->ops->store, k->ops->store_batch};
+	struct loop out = {k, pids, k->ops->retrieve, k->ops->retrieve_batch};
+
+	measure(&in, "store");
+	if (!strcmp(what, "both") || !strcmp(what, "retrieve")) {
+		measure(&out, "retrieve");
+	} else if (!strcmp(what, "watch")) {
+		watch(k, seconds);
+	} else if (!strcmp(what, "fill") || !strcmp(what, "churn")) {
+		if (what[0] == 'c')
+			churn(k, times);
+		until_stdin_ends();
+	} else {
+		return usage();
+	}
+	remove_all(k);
+	return 0;
+}
+
+static const struct kv_ops *ops_of(const char *name)
+{
+	return !strcmp(name, "lanram")	    ? &kv_lanram
+	       : !strcmp(name, "redis")	    ? &kv_redis
+	       : !strcmp(name, "memcached") ? &kv_memcached
+					    : NULL;
 }
 
 int main(int argc, char **argv)
 {
-	struct target t = { .size = 2048, .fd = -1 };
-	unsigned n = 20000;
-	int opt;
+	struct kv k = {.size = 2048, .n = 20000, .depth = 1, .copies = 2,
+		       .fd = -1};
+	const char *what = "both", *pids = NULL;
+	double seconds = 10;
+	unsigned times = 10;
+	int opt, code;
 
-	while ((opt = getopt(argc, argv, "bn:s:w:")) != -1) {
-		if (opt == 'n')
-			n = (unsigned)atoi(optarg);
-		else if (opt == 's')
-			t.size = (size_t)atol(optarg);
-		else if (opt == 'w')
-			t.replicas = (unsigned)atoi(optarg);
-		else if (opt == 'b')
-			t.busy_poll_us = -1;
-		else
-			return 2;
+	while ((opt = getopt(argc, argv, "n:s:o:d:t:x:c:w:bBP:")) != -1) {
+		switch (opt) {
+		case 'n': k.n = (unsigned)atoi(optarg); break;
+		case 's': k.size = (size_t)atol(optarg); break;
+		case 'o': what = optarg; break;
+		case 'd': k.depth = (unsigned)atoi(optarg); break;
+		case 't': seconds = atof(optarg); break;
+		case 'x': times = (unsigned)atoi(optarg); break;
+		case 'c': k.copies = (unsigned)atoi(optarg); break;
+		case 'w': k.replicas = (unsigned)atoi(optarg); break;
+		case 'b': k.busy = true; break;
+		case 'B': k.busy_poll_us = -1; break;
+		case 'P': pids = optarg; break;
+		default: return usage();
+		}
 	}
-	if (optind + 2 > argc || n == 0)
-		return 2;
-	t.name = argv[optind];
-	t.value = malloc(t.size);
-	t.buf = malloc(t.size + 1024);
-	t.ids = calloc(n, sizeof *t.ids);
-	if (!t.value || !t.buf || !t.ids)
-		die("memory");
-	memset(t.value, 'x', t.size);
-	if (!strcmp(t.name, "lanram") && optind + 3 <= argc) {
-		open_pool(&t, argv[optind + 1], argv[optind + 2]);
-		measure(&t, "store", n, pool_store);
-		measure(&t, "retrieve", n, pool_retrieve);
-		pool_remove_all(&t, n);
-		lanram_close(t.pool);
-	} else if (!strcmp(t.name, "redis")) {
-		t.fd = dial(argv[optind + 1]);
-		measure(&t, "store", n, redis_store);
-		measure(&t, "retrieve", n, redis_retrieve);
-	} else if (!strcmp(t.name, "memcached")) {
-		t.fd = dial(argv[optind + 1]);
-		measure(&t, "store", n, memcached_store);
-		measure(&t, "retrieve", n, memcached_retrieve);
-	} else {
-		return 2;
-	}
-	free(t.value);
-	free(t.buf);
-	free(t.ids);
-	return 0;
+	if (optind + 2 > argc || !k.n || !k.size || !k.depth ||
+	    k.depth > MAX_DEPTH || k.depth > k.n)
+		return usage();
+	k.name = argv[optind];
+	k.ops = ops_of(k.name);
+	if (!k.ops || (k.ops == &kv_lanram && optind + 3 > argc))
+		return usage();
+	k.value = malloc(k.size);
+	if (!k.value)
+		kv_die("memory");
+	memset(k.value, 'x', k.size);
+	k.ops->open(&k, argv + optind + 1);
+	code = run(&k, what, seconds, times, pids);
+	if (k.pool)
+		lanram_close(k.pool);
+	free(k.ids);
+	free(k.buf);
+	free(k.value);
+	return code;
 }

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measurements; bench/side-by-side builds what it needs.
-EXTRA_PROGRAMS = bench/kv bench/stream
-bench_kv_SOURCES = bench/kv.c
+EXTRA_PROGRAMS = bench/kv bench/stream bench/swarm
+bench_kv_SOURCES = bench/kv.c bench/kv.h bench/kv_lanram.c bench/kv_peers.c
 bench_kv_LDADD = lib/client/liblanram.la
 bench_stream_SOURCES = bench/stream.c
 bench_stream_LDADD = lib/client/liblanram.la
-CLEANFILES += bench/kv bench/stream
-EXTRA_DIST += bench/side-by-side bench/table.py
+bench_swarm_SOURCES = bench/swarm.c bench/swarm.h bench/swarm_donor.c
+bench_swarm_LDADD = lib/client/liblrclient.la lib/net/liblrnet.la \
+	lib/wire/liblrwire.la lib/core/liblrcore.la $(XXHASH_LIBS) $(UV_LIBS) \
+	$(OPENSSL_LIBS)
+CLEANFILES += bench/kv bench/stream bench/swarm
+EXTRA_DIST += bench/scale bench/side-by-side bench/report.py bench/rows.py bench/servers.py

@@ -82,6 +82,7 @@ struct lr_coordinator {
 	struct lr_slot_used used[LR_SLOTS];
 	uint64_t listed_ce[LR_SLOTS]; /* cfg for which the catalog is whole */
 	uint64_t started_ms;
+	bool settled; /* the donors had time to come back since */
 	struct lr_ask *asks;
 	uv_timer_t timer;
 	struct lr_events events;

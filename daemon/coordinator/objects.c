@@ -469,11 +469,23 @@ static void refuse(struct lr_ask *a)
 	lr_link_send_error(a->p->link, a->h.req, LR_E_UNREACHABLE, text);
 }
 
+/* The donors had time to come back: a slot that nobody told of, and that held
+ * nothing before the start, is missed by nobody. */
+static void settle(struct lr_coordinator *k)
+{
+	k->settled = true;
+	for (unsigned n = 0; n < LR_SLOTS; n++)
+		if (!k->listed_ce[n] && !k->used[n].entries)
+			lr_coord_slot_usage(k->rules, n, 0, 0);
+}
+
 void lr_objects_tick(struct lr_coordinator *k, uint64_t now_ms)
 {
 	struct lr_ask **at = &k->asks, *a;
 	bool complete = k->asks && is_complete(k);
 
+	if (!k->settled && now_ms > k->started_ms + SETTLE_MS)
+		settle(k);
 	while ((a = *at) != NULL) {
 		if (!complete && now_ms < a->until_ms) {
 			at = &a->next;

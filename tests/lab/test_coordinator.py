@@ -75,6 +75,27 @@ def test_donor_dies_without_it(lab):
     ledger.verify()
 
 
+def test_empty_slots_missed_by_nobody(lab):
+    """A coordinator that starts while a donor is dead does not call slots
+    unavailable that held nothing: nobody stored with one copy here."""
+    p = Pool(lab)
+    ledger = Ledger(p)
+    ledger.store(MIB)
+    p.donors[0].daemons["donor"].kill()
+    p.wait_full()
+    p.anvil.daemons["coordinator"].kill()
+    p.anvil.start("coordinator")
+
+    def calm():
+        r = p.elm.lanram("status", "--json", expect=(0, 4))
+        s = json.loads(r.out) if r.code == 0 else None
+        return s and s["donors"]["up"] == 2 and s["health"] != "critical"
+    wait_until(calm, 30, "no slot is said to be unavailable")
+    check(p.status()["slots"]["unavailable"] == 0, f"{p.status()}")
+    ledger.verify()
+    ledger.verify_list(15)
+
+
 def test_moved(lab):
     """The coordinator's machine gets another address: all find it again, and
     the pool is whole."""
