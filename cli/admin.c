@@ -23,6 +23,18 @@ static const struct {
 /* --- pending
  * ------------------------------------------------------------------- */
 
+const char *cli_roles_text(uint8_t set, char *out, size_t cap)
+{
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < N_ROLES && at < cap; i++)
+		if (set & roles[i].role)
+			at += (size_t)snprintf(out + at, cap - at, "%s%s",
+					       at ? "," : "", roles[i].name);
+	return out;
+}
+
 static json_t *roles_json(uint8_t set)
 {
 	json_t *j = out_must(json_array());
@@ -54,17 +66,11 @@ static int print_json(struct lr_reader in)
 
 static void add_row(struct out_table *t, const struct lr_rec_pending *p)
 {
-	char text[64] = "", since[32];
-	size_t at = 0;
+	char text[64], since[32];
 
-	for (size_t i = 0; i < N_ROLES; i++)
-		if (p->roles & roles[i].role)
-			at += (size_t)snprintf(text + at, sizeof text - at,
-					       "%s%s", at ? "," : "",
-					       roles[i].name);
 	out_cell(t, out_escape_str(p->code));
 	out_cell(t, out_escape_str(p->name));
-	out_cellf(t, "%s", text);
+	out_cellf(t, "%s", cli_roles_text(p->roles, text, sizeof text));
 	out_cell(t, out_escape_str(p->address));
 	out_cellf(t, "%s", out_local_time(p->since_ms, since));
 }
@@ -107,7 +113,7 @@ int cli_pending(struct cli *c, int argc, char **argv)
  * ----------------------------------------------------- */
 
 /* What was done, in the coordinator's words. */
-static int said(struct lr_answer *a, int code)
+int cli_said(struct lr_answer *a, int code)
 {
 	struct lr_msg_done m;
 
@@ -119,7 +125,7 @@ static int said(struct lr_answer *a, int code)
 
 /* "donor,requester"; 0: not that. An admin elsewhere works through its
  * requester. */
-static uint8_t parse_roles(const char *text)
+uint8_t cli_parse_roles(const char *text)
 {
 	uint8_t set = 0;
 	size_t n, i;
@@ -157,7 +163,7 @@ int cli_admit(struct cli *c, int argc, char **argv)
 	(void)argc;
 	if (code)
 		return code;
-	m.roles = c->role ? parse_roles(c->role) : 0;
+	m.roles = c->role ? cli_parse_roles(c->role) : 0;
 	if (c->role && !m.roles)
 		return out_say(2, "--role is donor, requester or admin, or "
 				  "several of them with commas");
@@ -165,7 +171,7 @@ int cli_admit(struct cli *c, int argc, char **argv)
 	if (code)
 		return code;
 	code = CLI_ASK(c, ADMIT, admit, &m, DONE, &a);
-	return said(&a, code);
+	return cli_said(&a, code);
 }
 
 /* REFUSE, FORGET and REVOKE have the same fields. */
@@ -185,7 +191,7 @@ static int ask_about(struct cli *c, unsigned type, const char *ref,
 		return code;
 	lr_enc_forget(&w, &m);
 	code = cli_ask(c, type, &w, LR_M_DONE, &a);
-	return said(&a, code);
+	return cli_said(&a, code);
 }
 
 int cli_refuse(struct cli *c, int argc, char **argv)
@@ -223,5 +229,5 @@ int cli_drain(struct cli *c, int argc, char **argv)
 	if (code)
 		return code;
 	code = CLI_ASK(c, DRAIN, drain, &m, DONE, &a);
-	return said(&a, code);
+	return cli_said(&a, code);
 }

@@ -38,6 +38,8 @@ struct cli {
 	const char *kind, *count, *delay, *seed, *donors, *at; /* top, events */
 	bool follow, once, readonly, no_mouse, simulate;
 	const char *size, *large, *disk, *svg; /* bench */
+	const char *uses, *expires, *revoke, *file; /* invite, join */
+	bool list;
 	const char *const *commands; /* all names, NULL ends them */
 };
 
@@ -52,6 +54,8 @@ int cli_doctor(struct cli *c, int argc, char **argv);
 int cli_ping(struct cli *c, int argc, char **argv);
 int cli_pending(struct cli *c, int argc, char **argv);
 int cli_admit(struct cli *c, int argc, char **argv);
+int cli_invite(struct cli *c, int argc, char **argv);
+int cli_join(struct cli *c, int argc, char **argv);
 int cli_refuse(struct cli *c, int argc, char **argv);
 int cli_lend(struct cli *c, int argc, char **argv);
 int cli_drain(struct cli *c, int argc, char **argv);
@@ -64,6 +68,14 @@ int cli_events(struct cli *c, int argc, char **argv);
 int cli_top(struct cli *c, int argc, char **argv);
 int cli_bench(struct cli *c, int argc, char **argv);
 
+/* --- admin.c -------------------------------------------------------------- */
+
+/* "donor,requester"; 0: not that. */
+uint8_t cli_parse_roles(const char *text);
+const char *cli_roles_text(uint8_t set, char *out, size_t cap);
+/* A DONE: says what was done, in the coordinator's words. */
+int cli_said(struct lr_answer *a, int code);
+
 /* --- pool.c: which daemon, and asking it ---------------------------------- */
 
 #define CLI_REQUESTER	"requester"
@@ -74,6 +86,7 @@ int cli_bench(struct cli *c, int argc, char **argv);
  * where somebody listens; on the first one if nobody does, so that its absence
  * is told. False: said why. */
 bool cli_open(struct cli *c, const char *const *daemons);
+bool cli_is_served(const struct cli *c, const char *daemon);
 /* cli_open_pool of the requester, for data. */
 int cli_open_data(struct cli *c);
 /* Asks; the exit code, with the sentence said, or 0 and the answer. DONE with
@@ -105,6 +118,7 @@ struct cli_here {
 	enum lr_here_state state;
 	char name[LR_NAME_MAX], pool[LR_NAME_MAX], coordinator[256];
 	char code[128], interfaces[256];
+	char text[256]; /* why not, in the coordinator's words */
 };
 int cli_here(struct cli *c, struct cli_here *ret);
 /* The same, after waiting a moment for a pool to be found; only READY and AWAY

@@ -31,6 +31,7 @@ int cli_here(struct cli *c, struct cli_here *ret)
 		lr_str_copy(r.coordinator, ret->coordinator,
 			    sizeof ret->coordinator);
 		lr_str_copy(r.code, ret->code, sizeof ret->code);
+		lr_str_copy(r.text, ret->text, sizeof ret->text);
 		lr_str_copy(r.detail, ret->interfaces, sizeof ret->interfaces);
 	} else {
 		code = out_say(1,
@@ -49,8 +50,11 @@ static int not_admitted(const struct cli_here *here)
 
 	return out_say(6,
 		       "not admitted yet: pool \"%s\" on %.*s has this "
-		       "machine's request, code %s. On %.*s: lanram admit %s",
-		       here->pool, n, host, here->code, n, host, here->code);
+		       "machine's request, code %s%s%s%s. On %.*s: lanram "
+		       "admit %s",
+		       here->pool, n, host, here->code,
+		       here->text[0] ? " (" : "", here->text,
+		       here->text[0] ? ")" : "", n, host, here->code);
 }
 
 static int not_in_pool(const struct cli *c, const struct cli_here *here)
@@ -61,9 +65,10 @@ static int not_in_pool(const struct cli *c, const struct cli_here *here)
 	case LR_HERE_REFUSED:
 		return out_say(6,
 			       "not admitted: an admin of pool \"%s\" on %s "
-			       "refused this machine. Ask them; it asks again "
-			       "by itself",
-			       here->pool, here->coordinator);
+			       "refused this machine%s%s. Ask them; it asks "
+			       "again by itself",
+			       here->pool, here->coordinator,
+			       here->text[0] ? ": " : "", here->text);
 	case LR_HERE_WRONG_POOL:
 		return out_say(6,
 			       "another pool calls itself \"%s\" here: its "

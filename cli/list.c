@@ -14,6 +14,16 @@
 /* --- a row
  * -------------------------------------------------------------------- */
 
+/* Somebody else's: its beginning is all that an admin sees, for who has the
+ * whole ID may retrieve. */
+const char *objects_id(const struct lr_rec_listed *o, char *out)
+{
+	lr_id_format(&o->id, out);
+	if (o->flags & LR_OBJECT_CUT)
+		out[LR_CUT_TEXT] = '\0';
+	return out;
+}
+
 char *objects_owner(const struct lr_rec_listed *o)
 {
 	char *machine = out_escape_str(o->owner_name), *text = NULL;
@@ -46,10 +56,11 @@ static json_t *donors_json(struct lr_str names)
 json_t *objects_json(const struct lr_rec_listed *o)
 {
 	char id[LR_ID_TEXT + 1], *owner = objects_owner(o);
+
 	/* clang-format off */
 	json_t *j = json_pack(
 		"{so so so si si so so so so sb}",
-		"id", out_json_text(lr_id_format(&o->id, id)),
+		"id", out_json_text(objects_id(o, id)),
 		"name", out_json_str(o->name),
 		"size", out_json_u64(o->size),
 		"copies", o->copies,
@@ -82,7 +93,7 @@ static void print_row(const struct cli *c, const struct lr_rec_listed *o)
 	char id[LR_ID_TEXT + 1], size[24], created[32];
 	char *name = out_escape_str(o->name);
 
-	printf("%s  %10s  %6u/%u  %-16s", lr_id_format(&o->id, id),
+	printf("%-26s  %10s  %6u/%u  %-16s", objects_id(o, id),
 	       lr_text_bytes(o->size, size), o->copies, o->wanted,
 	       out_local_time(o->created_ms, created));
 	if (c->is_long)
@@ -132,7 +143,6 @@ static int take_page(const struct cli *c, struct listing *l,
 	struct lr_reader in = lr_reader(a->f.bulk, a->f.h.bulk);
 	struct lr_msg_list_r r;
 	struct lr_rec_listed o;
-	uint64_t before = l->rows;
 
 	if (!lr_dec_list_r(a->f.meta, a->f.h.meta, &r))
 		return out_say(1, "the coordinator's list cannot be read: is "
@@ -143,33 +153,35 @@ static int take_page(const struct cli *c, struct listing *l,
 	while (in.left && lr_dec_rec_listed(&in, &o)) {
 		print(c, l, &o);
 		l->rows++;
-		l->last = o.id;
 	}
 	l->more = r.more;
-	if (in.bad || (r.more && l->rows == before))
+	if (in.bad || (r.more && lr_id_cmp(&r.last, &l->last) <= 0))
 		return out_say(1, "the coordinator's list cannot be read: is "
 				  "it of another version?");
+	l->last = r.last;
 	return 0;
 }
 
 static int take_pages(struct cli *c, const char *pattern)
 {
 	struct listing l = {.more = true};
+	bool first = true;
 	int code = 0;
 
 	while (l.more && !code) {
 		struct lr_msg_list m = {.uid = (uint32_t)geteuid(),
 					.flags = c->all ? LR_LIST_ALL : 0,
 					.after = l.last,
-					.first = l.rows == 0,
+					.first = first,
 					.pattern = lr_str(pattern)};
 		struct lr_answer a;
 
 		code = CLI_ASK(c, LIST, list, &m, LIST_R, &a);
 		if (code)
 			break;
-		if (c->json && !l.rows)
+		if (c->json && first)
 			fputs("[", stdout);
+		first = false;
 		code = take_page(c, &l, &a);
 		lr_answer_done(&a);
 		if (ferror(stdout))

@@ -17,6 +17,8 @@ cli_lanram_SOURCES = \
 	cli/donors.c \
 	cli/events.c \
 	cli/here.c \
+	cli/invite.c \
+	cli/join.c \
 	cli/lend.c \
 	cli/list.c \
 	cli/main.c \

@@ -44,6 +44,18 @@ static const struct cli_opt admit_opts[] = {
 	{ "role", 0, "ROLE,...", "donor, requester, admin; default: what it asks for", AT(role) },
 	COMMON
 };
+static const struct cli_opt invite_opts[] = {
+	{ "role", 0, "ROLE,...", "donor, requester, admin; default: donor,requester", AT(role) },
+	{ "uses", 0, "N", "for so many machines; default: 1", AT(uses) },
+	{ "expires", 0, "DURATION", "good for 90s, 10m, 2h, 1d; default: 1d", AT(expires) },
+	{ "list", 0, NULL, "show those that stand", AT(list) },
+	{ "revoke", 0, "ID", "end one", AT(revoke) },
+	JSON, COMMON
+};
+static const struct cli_opt join_opts[] = {
+	{ "file", 0, "FILE", "whose first line is the invitation", AT(file) },
+	COMMON
+};
 static const struct cli_opt drain_opts[] = {
 	{ "undo", 0, NULL, "use it again", AT(undo) },
 	COMMON
@@ -98,6 +110,8 @@ static const struct cli_cmd commands[] = {
 	{ "pending", "", "machines that ask to be let in", 0, 0, json_opts, cli_pending },
 	{ "admit", "CODE|DEVICE", "let a machine in", 1, 1, admit_opts, cli_admit },
 	{ "refuse", "CODE|DEVICE", "do not let it in", 1, 1, plain_opts, cli_refuse },
+	{ "invite", "", "let machines in by a word that you give them", 0, 0, invite_opts, cli_invite },
+	{ "join", "[INVITATION]", "join the pool that this machine is invited to", 0, 1, join_opts, cli_join },
 	{ "lend", "[SIZE|SHARE|auto|off]", "how much RAM this machine lends; change it", 0, 1, json_opts, cli_lend },
 	{ "drain", "DONOR", "move everything off a donor", 1, 1, drain_opts, cli_drain },
 	{ "revoke", "DEVICE", "an admitted device is out, at once and for good", 1, 1, plain_opts, cli_revoke },

@@ -37,6 +37,13 @@ static bool is_served(const char *path)
 	return !failed;
 }
 
+bool cli_is_served(const struct cli *c, const char *daemon)
+{
+	char path[128];
+
+	return is_served(path_of(c, daemon, path, sizeof path));
+}
+
 bool cli_open(struct cli *c, const char *const *daemons)
 {
 	char path[128];

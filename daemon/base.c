@@ -88,9 +88,10 @@ static void found_cb(const struct lr_found *found, size_t n, void *arg)
 			continue;
 		lr_attach_no_candidates(a);
 		for (size_t i = 0; i < n; i++)
-			if (!strcmp(found[i].pool_name, b->cfg->pool))
-				lr_attach_candidate(a, &found[i].pool,
-						    found[i].addrs);
+			lr_attach_candidate(a, &found[i].pool,
+					    !strcmp(found[i].pool_name,
+						    b->cfg->pool),
+					    found[i].addrs);
 	}
 }
 
@@ -99,7 +100,7 @@ void lr_base_search(struct lr_base *b)
 	if (b->cfg->coordinator[0]) {
 		for (unsigned k = 0; k < 2; k++)
 			if (b->attach[k])
-				lr_attach_candidate(b->attach[k], NULL,
+				lr_attach_candidate(b->attach[k], NULL, true,
 						    b->cfg->coordinator);
 	} else if (b->cfg->discovery) {
 		b->browser = lr_browse_start(&b->loop, found_cb, b);
@@ -109,8 +110,10 @@ void lr_base_search(struct lr_base *b)
 void lr_base_attach_options(struct lr_base *b, enum lr_role_link role,
 			    uint8_t enrol_roles, struct lr_attach_options *ret)
 {
-	static char pin[1024];
+	static char pin[1024], invitation[512];
 
+	snprintf(invitation, sizeof invitation, "%s/invitation",
+		 b->cfg->state_dir);
 	snprintf(pin, sizeof pin, "%s/pool.%s", b->cfg->state_dir,
 		 b->cfg->pool);
 	*ret = (struct lr_attach_options){
@@ -121,6 +124,9 @@ void lr_base_attach_options(struct lr_base *b, enum lr_role_link role,
 		.pin_path = pin,
 		.role = role,
 		.enrol_roles = enrol_roles,
+		.invitations = { invitation, b->cfg->invitation[0] ?
+						     b->cfg->invitation :
+						     NULL },
 		.name = b->cfg->name,
 		.local_socket = lr_base_socket(b, "coordinator.sock"),
 	};
@@ -152,13 +158,16 @@ void lr_base_say_state(struct lr_base *b, struct lr_attach *a,
 	case LR_HERE_PENDING:
 		snprintf(status, sizeof status,
 			 "not admitted yet: pool \"%s\" at %s has this "
-			 "machine's request, code %s. There: lanram admit %s",
+			 "machine's request, code %s. There: lanram admit "
+			 "%s%s%s",
 			 b->cfg->pool, lr_attach_address(a), lr_attach_code(a),
-			 lr_attach_code(a));
+			 lr_attach_code(a), *lr_attach_text(a) ? ". " : "",
+			 lr_attach_text(a));
 		break;
 	case LR_HERE_REFUSED:
 		snprintf(status, sizeof status,
-			 "pool \"%s\" refused this machine", b->cfg->pool);
+			 "pool \"%s\" refused this machine%s%s", b->cfg->pool,
+			 *lr_attach_text(a) ? ": " : "", lr_attach_text(a));
 		break;
 	case LR_HERE_WRONG_POOL:
 		snprintf(status, sizeof status,

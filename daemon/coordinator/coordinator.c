@@ -295,6 +295,7 @@ static void done(struct lr_coordinator *k)
 	lr_base_done(&k->b);
 	free(k->devices);
 	free(k->pending);
+	free(k->invites);
 	free(k);
 }
 

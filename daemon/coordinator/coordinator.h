@@ -8,6 +8,7 @@
  *   donors.c       what donors say, to the rules
  *   rest.c         how fast donors may copy
  *   devices.c      who is admitted, who wants in
+ *   admission.c    what admins say of devices; invites.c: invitations
  *   query.c        what users ask; objects.c: LIST and RESOLVE
  *   watch.c        events, and what is pushed to who watches
  *   check.c        what `lanram doctor` asks
@@ -25,6 +26,15 @@ struct lr_device_row { /* an admitted device; roles 0: a revoked one */
 	struct lr_dev dev;
 	uint8_t roles;
 	char name[LR_NAME_MAX];
+};
+
+#define LR_INVITES_MAX 256
+
+struct lr_invite { /* an invitation that stands */
+	struct lr_dev key; /* its public half */
+	uint8_t roles;
+	uint32_t uses, used; /* devices */
+	uint64_t created_ms, expires_ms; /* Unix */
 };
 
 struct lr_pending_row { /* one that wants in */
@@ -61,6 +71,7 @@ struct lr_slot_used {
 	uint64_t entries, bytes;
 };
 
+struct lr_invites;
 struct lr_ask; /* a LIST or RESOLVE that waits for the catalog */
 struct lr_state;
 
@@ -79,6 +90,7 @@ struct lr_coordinator {
 	uint64_t devices_version;
 	struct lr_pending_row *pending;
 	size_t n_pending;
+	struct lr_invites *invites; /* NULL: none yet */
 	struct lr_slot_used used[LR_SLOTS];
 	uint64_t listed_ce[LR_SLOTS]; /* cfg for which the catalog is whole */
 	uint64_t started_ms;
@@ -152,7 +164,8 @@ bool lr_devices_find(const struct lr_coordinator *k, const char *ref,
 void lr_devices_revoke(struct lr_coordinator *k, const struct lr_dev *dev);
 enum lr_enrol_state lr_devices_enrol(struct lr_coordinator *k,
 				     const struct lr_dev *dev, uint8_t roles,
-				     const char *name, const char *address);
+				     const char *name, const char *address,
+				     char *why, size_t cap);
 /* By code, unique name, or ID prefix; NULL: `why` says it. */
 struct lr_pending_row *lr_devices_pending(struct lr_coordinator *k,
 					  const char *ref, char *why,
@@ -162,6 +175,27 @@ void lr_devices_drop_pending(struct lr_coordinator *k,
 void lr_devices_codes(struct lr_coordinator *k); /* fills missing codes */
 void lr_devices_tick(struct lr_coordinator *k, uint64_t now_ms);
 
+/* invites.c. False: there are too many already. */
+bool lr_invites_add(struct lr_coordinator *k, const struct lr_invite *i);
+/* By the beginning of its key, 6 characters or more; false: no such one. */
+bool lr_invites_remove(struct lr_coordinator *k, const char *ref);
+void lr_invites_list(struct lr_coordinator *k, struct lr_writer *w);
+/* Lets the device in; NULL, or why not. */
+const char *lr_invites_use(struct lr_coordinator *k, const struct lr_dev *dev,
+			   const struct lr_msg_enrol_invited *m);
+size_t lr_invites_room(const struct lr_coordinator *k);
+void lr_invites_save(const struct lr_coordinator *k, struct lr_writer *w);
+bool lr_invites_load(struct lr_coordinator *k, struct lr_reader *r);
+
+/* admission.c: PENDING, ADMIT, ...; false: not a question of its. */
+bool lr_admission_frame(struct lr_peer *p, const struct lr_frame *f);
+
+/* query.c: DONE as the answer; a question that only admins may ask (false: it
+ * was answered). */
+void lr_query_done(struct lr_peer *p, const struct lr_frame *f,
+		   enum lr_err err, const char *text);
+bool lr_query_must_be_admin(struct lr_peer *p, const struct lr_frame *f,
+			    uint32_t uid);
 /* query.c: the pool's health, with a text record for each reason. */
 enum lr_health lr_query_health(const struct lr_coordinator *k,
 			       const struct lr_coord_summary *s,

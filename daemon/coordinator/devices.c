@@ -34,11 +34,28 @@ static struct lr_device_row *add_device(struct lr_coordinator *k,
 	return &rows[k->n_devices++];
 }
 
+static struct lr_pending_row *pending_of(struct lr_coordinator *k,
+					 const struct lr_dev *dev)
+{
+	for (size_t i = 0; i < k->n_pending; i++)
+		if (lr_dev_eq(&k->pending[i].dev, dev))
+			return &k->pending[i];
+	return NULL;
+}
+
+void lr_devices_drop_pending(struct lr_coordinator *k,
+			     struct lr_pending_row *row)
+{
+	*row = k->pending[--k->n_pending];
+	lr_watchers_changed(k);
+}
+
 bool lr_devices_admit(struct lr_coordinator *k, const struct lr_dev *dev,
 		      uint8_t roles, const char *name)
 {
 	struct lr_device_row *d =
 		(struct lr_device_row *)lr_devices_get(k, dev);
+	struct lr_pending_row *row;
 
 	if (d && (d->roles & roles) == roles && !strcmp(d->name, name))
 		return true;
@@ -53,6 +70,9 @@ bool lr_devices_admit(struct lr_coordinator *k, const struct lr_dev *dev,
 	k->devices_version++;
 	lr_state_changed(k);
 	lr_peers_push_devices(k);
+	row = pending_of(k, dev);
+	if (row && (d->roles & row->roles) == row->roles)
+		lr_devices_drop_pending(k, row);
 	return true;
 }
 
@@ -98,15 +118,6 @@ void lr_devices_revoke(struct lr_coordinator *k, const struct lr_dev *dev)
 
 /* --- pending -------------------------------------------------------------- */
 
-static struct lr_pending_row *pending_of(struct lr_coordinator *k,
-					 const struct lr_dev *dev)
-{
-	for (size_t i = 0; i < k->n_pending; i++)
-		if (lr_dev_eq(&k->pending[i].dev, dev))
-			return &k->pending[i];
-	return NULL;
-}
-
 static struct lr_pending_row *add_pending(struct lr_coordinator *k,
 					  const struct lr_dev *dev,
 					  const char *name)
@@ -124,22 +135,38 @@ static struct lr_pending_row *add_pending(struct lr_coordinator *k,
 	return row;
 }
 
+/* It is in, but not as what it asks for. */
+static void tell_other_roles(const struct lr_device_row *d, char *why,
+			     size_t cap)
+{
+	snprintf(why, cap, "this device is admitted as %s only",
+		 d->roles & LR_ROLE_DONOR     ? "donor" :
+		 d->roles & LR_ROLE_REQUESTER ? "requester" :
+						"admin");
+}
+
 enum lr_enrol_state lr_devices_enrol(struct lr_coordinator *k,
 				     const struct lr_dev *dev, uint8_t roles,
-				     const char *name, const char *address)
+				     const char *name, const char *address,
+				     char *why, size_t cap)
 {
 	const struct lr_device_row *d = lr_devices_get(k, dev);
 	struct lr_pending_row *row;
 
 	roles &= LR_ROLE_DONOR | LR_ROLE_REQUESTER; /* admin: only by `admit` */
-	if (d && !d->roles)
-		return LR_ENROL_REFUSED; /* revoked */
+	why[0] = '\0';
+	if (d && !d->roles) {
+		snprintf(why, cap, "this device was revoked");
+		return LR_ENROL_REFUSED;
+	}
 	if (d && (d->roles & roles) == roles)
 		return LR_ENROL_ADMITTED;
 	if (!strcmp(k->b.cfg->admission, "open"))
 		return lr_devices_admit(k, dev, roles, name) ?
 			       LR_ENROL_ADMITTED :
 			       LR_ENROL_PENDING;
+	if (d)
+		tell_other_roles(d, why, cap);
 	row = pending_of(k, dev);
 	if (!row)
 		row = add_pending(k, dev, name);
@@ -190,13 +217,6 @@ struct lr_pending_row *lr_devices_pending(struct lr_coordinator *k,
 			 "in. `lanram pending` shows who does",
 			 ref);
 	return found;
-}
-
-void lr_devices_drop_pending(struct lr_coordinator *k,
-			     struct lr_pending_row *row)
-{
-	*row = k->pending[--k->n_pending];
-	lr_watchers_changed(k);
 }
 
 void lr_devices_tick(struct lr_coordinator *k, uint64_t now_ms)

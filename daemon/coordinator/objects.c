@@ -161,8 +161,9 @@ static void donors_of(const struct lr_view *v, const struct lr_object *o,
 	}
 }
 
+/* `cut`: the ID's beginning alone. */
 static void enc_row(const struct lr_coordinator *k, struct lr_writer *w,
-		    const struct lr_object *o)
+		    const struct lr_object *o, bool cut)
 {
 	const struct lr_view *v = lr_coord_view(k->rules);
 	char donors[256];
@@ -184,6 +185,10 @@ static void enc_row(const struct lr_coordinator *k, struct lr_writer *w,
 
 	donors_of(v, o, donors, sizeof donors);
 	rec.donors = lr_str(donors);
+	if (cut) {
+		lr_id_cut(&rec.id, LR_CUT_TEXT);
+		rec.flags |= LR_OBJECT_CUT;
+	}
 	lr_enc_rec_listed(w, &rec);
 }
 
@@ -191,6 +196,8 @@ static void enc_row(const struct lr_coordinator *k, struct lr_writer *w,
 
 struct page {
 	const struct lr_coordinator *k;
+	const struct lr_asker *who;
+	struct lr_id last;
 	struct lr_writer w;
 	uint64_t now;
 };
@@ -200,6 +207,12 @@ static bool is_over(const struct lr_object *o, uint64_t now)
 	return o->expires_ms && o->expires_ms <= now;
 }
 
+static bool may_know(const struct lr_asker *who, const struct lr_object *o)
+{
+	return o->flags & LR_OBJECT_PUBLIC ||
+	       (lr_dev_eq(&o->owner, &who->dev) && o->uid == who->uid);
+}
+
 static bool page_cb(void *arg, const struct lr_object *o)
 {
 	struct page *g = arg;
@@ -207,16 +220,17 @@ static bool page_cb(void *arg, const struct lr_object *o)
 	if (g->w.cap - g->w.len < 1200)
 		return false;
 	if (!is_over(o, g->now))
-		enc_row(g->k, &g->w, o);
+		enc_row(g->k, &g->w, o, !may_know(g->who, o));
+	g->last = o->id;
 	return true;
 }
 
 static struct lr_asker asker_of(const struct lr_peer *p, uint32_t uid, bool all)
 {
-	bool admin = p->admin && (p->role == LR_LINK_LOCAL || uid == 0);
-
+	if (p->role == LR_LINK_LOCAL)
+		uid = lr_link_uid(p->link); /* whatever it says */
 	return (struct lr_asker){ p->dev, uid,
-				  admin && (all || p->role == LR_LINK_LOCAL) };
+				  all && lr_query_is_admin(p, uid) };
 }
 
 static uint8_t rows_buf[LR_BULK_MAX]; /* one loop */
@@ -224,8 +238,9 @@ static uint8_t rows_buf[LR_BULK_MAX]; /* one loop */
 static bool serve_list(struct lr_peer *p, const struct lr_header *h,
 		       const uint8_t *meta)
 {
-	struct page g = { p->k, lr_writer(rows_buf, sizeof rows_buf),
-			  lr_unix_ms() };
+	struct page g = { .k = p->k,
+			  .w = lr_writer(rows_buf, sizeof rows_buf),
+			  .now = lr_unix_ms() };
 	struct lr_bulk bulk = { .p = rows_buf };
 	struct lr_msg_list m;
 	struct lr_msg_list_r r = { .text = lr_str("") };
@@ -236,8 +251,18 @@ static bool serve_list(struct lr_peer *p, const struct lr_header *h,
 	    !lr_str_copy(m.pattern, pattern, sizeof pattern))
 		return false;
 	who = asker_of(p, m.uid, m.flags & LR_LIST_ALL);
-	r.more = !lr_catalog_list(p->k->catalog, &who, pattern,
-				  m.first ? NULL : &m.after, page_cb, &g);
+	g.who = &who;
+	if (m.flags & LR_LIST_ALL && !who.admin) {
+		r.err = LR_E_PERMISSION;
+		r.text = lr_str("only an admin may list what is everybody's: "
+				"without --all, lanram list shows what is "
+				"yours and what is public");
+	} else {
+		r.more = !lr_catalog_list(p->k->catalog, &who, pattern,
+					  m.first ? NULL : &m.after, page_cb,
+					  &g);
+	}
+	r.last = g.last;
 	bulk.len = g.w.len;
 	LR_SEND(p->link, LIST_R, list_r, h->req, &r, &bulk);
 	return true;
@@ -266,7 +291,7 @@ static bool serve_resolve(struct lr_peer *p, const struct lr_header *h,
 	n = lr_catalog_resolve(p->k->catalog, &who, ref, found, CANDIDATES);
 	for (size_t i = 0; i < n && i < CANDIDATES; i++)
 		if (!is_over(&found[i], lr_unix_ms()))
-			enc_row(p->k, &w, &found[i]);
+			enc_row(p->k, &w, &found[i], false);
 	r.err = w.len == 0 ? LR_E_ABSENT : n > 1 ? LR_E_AMBIGUOUS : LR_E_OK;
 	bulk.len = w.len;
 	LR_SEND(p->link, RESOLVE_R, resolve_r, h->req, &r, &bulk);

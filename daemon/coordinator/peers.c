@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Links to the coordinator. Whoever comes says HELLO; a device that is not
- * admitted can do one thing more, ENROL. What comes over the local socket from
- * root or from this daemon's own user is admitted. */
+ * admitted can do one thing more, ENROL. Over the local socket root and this
+ * daemon's own user are believed and admitted; other users of this machine
+ * have proven no key there: they may ask, as themselves, and nothing else. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,6 +63,14 @@ static uint8_t role_bit(unsigned role)
 	}
 }
 
+/* A program on this machine: its objects are this machine's. */
+static void judge_local(struct lr_peer *p)
+{
+	p->dev = *lr_identity_dev(p->k->b.identity);
+	p->admitted = lr_link_is_local(p->link);
+	p->admin = is_trusted_user(p);
+}
+
 /* Over TLS the key that was proven counts, over the local socket a trusted
  * user's word. */
 static void judge(struct lr_peer *p, const struct lr_msg_hello *m)
@@ -70,13 +79,12 @@ static void judge(struct lr_peer *p, const struct lr_msg_hello *m)
 	char name[LR_NAME_MAX];
 	uint8_t bit = role_bit(p->role);
 
-	p->dev = lr_link_is_local(p->link) ? m->dev : *lr_link_peer(p->link);
-	lr_str_copy(m->name, name, sizeof name);
 	if (p->role == LR_LINK_LOCAL) {
-		p->admitted = lr_link_is_local(p->link);
-		p->admin = is_trusted_user(p);
+		judge_local(p);
 		return;
 	}
+	p->dev = is_trusted_user(p) ? m->dev : *lr_link_peer(p->link);
+	lr_str_copy(m->name, name, sizeof name);
 	d = lr_devices_get(p->k, &p->dev);
 	if (is_trusted_user(p) && bit && (!d || d->roles))
 		lr_devices_admit(p->k, &p->dev, bit, name);
@@ -172,9 +180,20 @@ static void take_hello(struct lr_peer *p, const struct lr_frame *f)
 		lr_link_close(p->link, LR_E_OK);
 		return;
 	}
+	if (p->role && (p->admitted || p->role != m.role)) {
+		lr_link_close(p->link, LR_E_PROTOCOL); /* a link has one role */
+		return;
+	}
 	p->role = m.role;
 	p->inc = m.inc;
 	judge(p, &m);
+	if (lr_dev_is_zero(&p->dev)) {
+		lr_link_send_error(p->link, f->h.req, LR_E_PERMISSION,
+				   "only root and the coordinator's own user "
+				   "may run daemons on its local socket");
+		lr_link_close(p->link, LR_E_OK);
+		return;
+	}
 	if (p->admitted)
 		lr_link_trust(p->link);
 	if (p->role == LR_LINK_DONOR && !keep_donor(p, &m)) {
@@ -187,17 +206,35 @@ static void take_hello(struct lr_peer *p, const struct lr_frame *f)
 static void take_enrol(struct lr_peer *p, const struct lr_frame *f)
 {
 	struct lr_msg_enrol m;
-	struct lr_msg_enrol_r r = { .text = lr_str("") };
-	char name[LR_NAME_MAX];
+	struct lr_msg_enrol_r r;
+	char name[LR_NAME_MAX], why[128];
 
-	if (!lr_dec_enrol(f->meta, f->h.meta, &m) || !p->role ||
-	    lr_dev_is_zero(&p->dev)) {
+	if (!lr_dec_enrol(f->meta, f->h.meta, &m) || !p->role) {
 		lr_link_close(p->link, LR_E_PROTOCOL);
 		return;
 	}
 	lr_str_copy(m.name, name, sizeof name);
 	r.state = (uint8_t)lr_devices_enrol(p->k, &p->dev, m.roles, name,
-					    lr_link_address(p->link));
+					    lr_link_address(p->link), why,
+					    sizeof why);
+	r.text = lr_str(why);
+	LR_SEND(p->link, ENROL_R, enrol_r, f->h.req, &r, NULL);
+}
+
+static void take_enrol_invited(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_msg_enrol_invited m;
+	struct lr_msg_enrol_r r = { .state = LR_ENROL_ADMITTED };
+	const char *why;
+
+	if (!lr_dec_enrol_invited(f->meta, f->h.meta, &m) || !p->role) {
+		lr_link_close(p->link, LR_E_PROTOCOL);
+		return;
+	}
+	why = lr_invites_use(p->k, &p->dev, &m);
+	if (why)
+		r.state = LR_ENROL_REFUSED;
+	r.text = lr_str(why ? why : "");
 	LR_SEND(p->link, ENROL_R, enrol_r, f->h.req, &r, NULL);
 }
 
@@ -227,6 +264,18 @@ static void send_view(struct lr_peer *p, const struct lr_frame *f)
 	LR_SEND(p->link, VIEW, view, f->h.req, &r, &bulk);
 }
 
+/* Donors report, requesters and local programs ask: what a device was not
+ * admitted for, its links do not carry. */
+static bool answer(struct lr_peer *p, const struct lr_frame *f)
+{
+	if (lr_donor_frame(p, f) || lr_check_frame(p, f))
+		return true;
+	if (p->role != LR_LINK_REQUESTER && p->role != LR_LINK_LOCAL)
+		return false;
+	return lr_query_frame(p, f) || lr_admission_frame(p, f) ||
+	       lr_objects_frame(p, f) || lr_watchers_frame(p, f);
+}
+
 static void peer_frame_cb(struct lr_link *link, const struct lr_frame *f,
 			  void *arg)
 {
@@ -236,15 +285,15 @@ static void peer_frame_cb(struct lr_link *link, const struct lr_frame *f,
 		take_hello(p, f);
 	} else if (f->h.type == LR_M_ENROL) {
 		take_enrol(p, f);
+	} else if (f->h.type == LR_M_ENROL_INVITED) {
+		take_enrol_invited(p, f);
 	} else if (!p->admitted) {
 		lr_link_send_error(link, f->h.req, LR_E_NOT_ADMITTED,
 				   "this device is not admitted");
 		lr_link_close(link, LR_E_OK);
 	} else if (f->h.type == LR_M_VIEW_GET) {
 		send_view(p, f);
-	} else if (!lr_donor_frame(p, f) && !lr_query_frame(p, f) &&
-		   !lr_objects_frame(p, f) && !lr_watchers_frame(p, f) &&
-		   !lr_check_frame(p, f)) {
+	} else if (!answer(p, f)) {
 		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,
 				   "the coordinator does not answer that");
 	}

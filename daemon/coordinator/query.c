@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What users and admins ask, objects apart. */
+/* What users and admins ask, objects and admission apart. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,20 +14,20 @@ bool lr_query_is_admin(const struct lr_peer *p, uint32_t uid)
 	return p->admin && (p->role == LR_LINK_LOCAL || uid == 0);
 }
 
-static void done(struct lr_peer *p, const struct lr_frame *f, enum lr_err err,
-		 const char *text)
+void lr_query_done(struct lr_peer *p, const struct lr_frame *f,
+		   enum lr_err err, const char *text)
 {
 	struct lr_msg_done m = { .err = (uint16_t)err, .text = lr_str(text) };
 
 	LR_SEND(p->link, DONE, done, f->h.req, &m, NULL);
 }
 
-static bool must_be_admin(struct lr_peer *p, const struct lr_frame *f,
-			  uint32_t uid)
+bool lr_query_must_be_admin(struct lr_peer *p, const struct lr_frame *f,
+			    uint32_t uid)
 {
 	if (lr_query_is_admin(p, uid))
 		return true;
-	done(p, f, LR_E_PERMISSION,
+	lr_query_done(p, f, LR_E_PERMISSION,
 	     "only an admin may do that: root on the coordinator's machine, "
 	     "or on a machine with the admin role");
 	return false;
@@ -278,86 +278,8 @@ static bool find_donor(struct lr_peer *p, const struct lr_frame *f,
 		 found ? "\"%s\" means more than one donor: use its ID" :
 			 "no donor \"%s\". `lanram donors` shows them",
 		 name);
-	done(p, f, found ? LR_E_AMBIGUOUS : LR_E_ABSENT, text);
+	lr_query_done(p, f, found ? LR_E_AMBIGUOUS : LR_E_ABSENT, text);
 	return false;
-}
-
-/* --- admission -------------------------------------------------------------- */
-
-void lr_query_pending(struct lr_coordinator *k, struct lr_writer *w)
-{
-	lr_devices_codes(k);
-	for (size_t i = 0; i < k->n_pending; i++) {
-		const struct lr_pending_row *row = &k->pending[i];
-		struct lr_rec_pending rec = { .dev = row->dev,
-					      .code = lr_str(row->code),
-					      .name = lr_str(row->name),
-					      .address = lr_str(row->address),
-					      .roles = row->roles,
-					      .since_ms = row->since_ms };
-
-		if (!row->refused)
-			lr_enc_rec_pending(w, &rec);
-	}
-}
-
-static void serve_pending(struct lr_peer *p, const struct lr_frame *f)
-{
-	uint8_t buf[64 * 512];
-	struct lr_writer w = lr_writer(buf, sizeof buf);
-	struct lr_bulk bulk = { .p = buf };
-	struct lr_msg_pending_r r = { 0 };
-
-	lr_query_pending(p->k, &w);
-	bulk.len = w.len;
-	LR_SEND(p->link, PENDING_R, pending_r, f->h.req, &r, &bulk);
-}
-
-static void serve_admit(struct lr_peer *p, const struct lr_frame *f)
-{
-	struct lr_msg_admit m;
-	struct lr_pending_row *row;
-	char ref[128], why[256], text[192];
-	uint8_t roles;
-
-	if (!lr_dec_admit(f->meta, f->h.meta, &m) ||
-	    !must_be_admin(p, f, m.uid))
-		return;
-	lr_str_copy(m.ref, ref, sizeof ref);
-	row = lr_devices_pending(p->k, ref, why, sizeof why);
-	if (!row) {
-		done(p, f, LR_E_ABSENT, why);
-		return;
-	}
-	roles = m.roles ? m.roles : row->roles;
-	snprintf(text, sizeof text, "admitted %s", row->name);
-	if (!lr_devices_admit(p->k, &row->dev, roles, row->name)) {
-		done(p, f, LR_E_NO_MEMORY, "out of memory");
-		return;
-	}
-	lr_devices_drop_pending(p->k, row);
-	done(p, f, LR_E_OK, text);
-}
-
-static void serve_refuse(struct lr_peer *p, const struct lr_frame *f)
-{
-	struct lr_msg_refuse m;
-	struct lr_pending_row *row;
-	char ref[128], why[256], text[192];
-
-	if (!lr_dec_refuse(f->meta, f->h.meta, &m) ||
-	    !must_be_admin(p, f, m.uid))
-		return;
-	lr_str_copy(m.ref, ref, sizeof ref);
-	row = lr_devices_pending(p->k, ref, why, sizeof why);
-	if (!row) {
-		done(p, f, LR_E_ABSENT, why);
-		return;
-	}
-	row->refused = true;
-	lr_watchers_event(p->k, LR_EVENT_REFUSED, &row->dev, row->name, 0, 0);
-	snprintf(text, sizeof text, "refused %s", row->name);
-	done(p, f, LR_E_OK, text);
 }
 
 /* --- drain and forget --------------------------------------------------------- */
@@ -369,7 +291,7 @@ static void serve_drain(struct lr_peer *p, const struct lr_frame *f)
 	enum lr_err err;
 
 	if (!lr_dec_drain(f->meta, f->h.meta, &m) ||
-	    !must_be_admin(p, f, m.uid) || !find_donor(p, f, m.ref, &dev))
+	    !lr_query_must_be_admin(p, f, m.uid) || !find_donor(p, f, m.ref, &dev))
 		return;
 	err = lr_coord_drain(p->k->rules, &dev, m.undo, lr_now_ms());
 	if (!err)
@@ -377,7 +299,7 @@ static void serve_drain(struct lr_peer *p, const struct lr_frame *f)
 				  m.undo ? LR_EVENT_USED_AGAIN :
 					   LR_EVENT_DRAINING,
 				  &dev, NULL, 0, 0);
-	done(p, f, err,
+	lr_query_done(p, f, err,
 	     err == LR_E_FULL ? "the other donors have no room for what it "
 				"holds; it stays. Start another donor, or "
 				"lend more" :
@@ -393,12 +315,12 @@ static void serve_forget(struct lr_peer *p, const struct lr_frame *f)
 	enum lr_err err;
 
 	if (!lr_dec_forget(f->meta, f->h.meta, &m) ||
-	    !must_be_admin(p, f, m.uid) || !find_donor(p, f, m.ref, &dev))
+	    !lr_query_must_be_admin(p, f, m.uid) || !find_donor(p, f, m.ref, &dev))
 		return;
 	err = lr_coord_forget(p->k->rules, &dev, lr_now_ms());
 	if (!err)
 		lr_watchers_event(p->k, LR_EVENT_FORGOTTEN, &dev, NULL, 0, 0);
-	done(p, f, err,
+	lr_query_done(p, f, err,
 	     err == LR_E_BUSY ? "it is up: drain it instead" :
 	     err	      ? "it is not known" :
 				"forgotten: what was on it alone is lost");
@@ -441,31 +363,13 @@ static void serve_pause(struct lr_peer *p, const struct lr_frame *f)
 	struct lr_msg_pause m;
 
 	if (!lr_dec_pause(f->meta, f->h.meta, &m) ||
-	    !must_be_admin(p, f, m.uid))
+	    !lr_query_must_be_admin(p, f, m.uid))
 		return;
 	lr_coord_pause(p->k->rules, m.on);
-	done(p, f, LR_E_OK,
+	lr_query_done(p, f, LR_E_OK,
 	     m.on ? "paused: missing copies stay missing until "
 		    "`lanram rebuild resume`" :
 		    "the rebuild goes on");
-}
-
-static void serve_revoke(struct lr_peer *p, const struct lr_frame *f)
-{
-	struct lr_msg_revoke m;
-	struct lr_dev dev;
-	char ref[128], why[256];
-
-	if (!lr_dec_revoke(f->meta, f->h.meta, &m) ||
-	    !must_be_admin(p, f, m.uid))
-		return;
-	lr_str_copy(m.ref, ref, sizeof ref);
-	if (!lr_devices_find(p->k, ref, &dev, why, sizeof why)) {
-		done(p, f, LR_E_ABSENT, why);
-		return;
-	}
-	lr_devices_revoke(p->k, &dev);
-	done(p, f, LR_E_OK, "revoked: it is out, and what it held is gone");
 }
 
 bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f)
@@ -476,12 +380,8 @@ bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f)
 	} questions[] = {
 		{ LR_M_STATUS, serve_status },
 		{ LR_M_DONORS, serve_donors },
-		{ LR_M_PENDING, serve_pending },
-		{ LR_M_ADMIT, serve_admit },
-		{ LR_M_REFUSE, serve_refuse },
 		{ LR_M_DRAIN, serve_drain },
 		{ LR_M_FORGET, serve_forget },
-		{ LR_M_REVOKE, serve_revoke },
 		{ LR_M_WHATIF, serve_whatif },
 		{ LR_M_PAUSE, serve_pause },
 	};

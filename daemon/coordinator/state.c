@@ -126,7 +126,9 @@ static int read_file(const char *dir, const char *name, struct lr_bytes *ret)
 
 /* What parts of the coordinator keep; see state_codec.h. */
 static const struct lr_state_record records[] = {
-	{ .tag = 0 }, /* the end */
+	{ LR_STATE_INVITES, lr_invites_room, lr_invites_save,
+	  lr_invites_load },
+	{ .tag = LR_STATE_END },
 };
 
 static bool encode_prepared(struct lr_state *s)

@@ -20,6 +20,7 @@ struct lr_bytes {
  * the table of state.c, and lr_state_changed() whenever it changed. */
 enum lr_state_tag { /* numbers are for ever */
 	LR_STATE_END = 0,
+	LR_STATE_INVITES = 1,
 };
 
 struct lr_state_record {

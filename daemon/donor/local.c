@@ -67,6 +67,7 @@ static void serve_here(struct lr_donor *d, struct lr_link *link,
 		.coordinator = lr_str(lr_attach_address(d->control)),
 		.code = lr_str(lr_attach_code(d->control)),
 		.detail = lr_str(""),
+		.text = lr_str(lr_attach_text(d->control)),
 	};
 
 	LR_SEND(link, HERE_R, here_r, f->h.req, &r, NULL);

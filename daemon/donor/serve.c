@@ -214,6 +214,26 @@ static enum lr_err apply_put(struct lr_shard_link *l,
 	return LR_E_FAILED;
 }
 
+static bool is_requester(const struct lr_shard_link *l)
+{
+	return l->roles & (LR_ROLE_REQUESTER | LR_ROLE_ADMIN);
+}
+
+static void refuse_donor(struct lr_shard_link *l, uint64_t req)
+{
+	lr_link_send_error(l->link, req, LR_E_PERMISSION,
+			   "this device is admitted as donor only: that needs "
+			   "the requester role");
+}
+
+/* What only lends brings nothing of its own: like every donor, it ends what is
+ * due, and writes the names that it was asked to. */
+static bool may_put(const struct lr_shard_link *l, const struct lr_msg_put *m)
+{
+	return is_requester(l) || m->flags & LR_PUT_TOMB ||
+	       m->kind == LR_KIND_NAME;
+}
+
 static void serve_put(struct lr_shard_link *l, const struct lr_frame *f)
 {
 	struct lr_msg_put m;
@@ -221,6 +241,10 @@ static void serve_put(struct lr_shard_link *l, const struct lr_frame *f)
 
 	if (!lr_dec_put(f->meta, f->h.meta, &m)) {
 		lr_link_close(l->link, LR_E_PROTOCOL);
+		return;
+	}
+	if (!may_put(l, &m)) {
+		refuse_donor(l, f->h.req);
 		return;
 	}
 	if (!admit(l, f->h.req, m.slot, m.ce, &m.id))
@@ -426,6 +450,11 @@ void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f)
 
 	if (!l->roles && f->h.type != LR_M_HELLO) {
 		lr_link_close(l->link, LR_E_NOT_ADMITTED);
+		return;
+	}
+	if ((f->h.type == LR_M_UPDATE || f->h.type == LR_M_FIND) &&
+	    !is_requester(l)) {
+		refuse_donor(l, f->h.req);
 		return;
 	}
 	switch (f->h.type) {

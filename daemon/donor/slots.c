@@ -234,14 +234,19 @@ const struct lr_device *lr_shard_device(const struct lr_shard *s,
 			      NULL;
 }
 
-static void close_revoked(struct lr_shard *s)
+/* Who is out is cut off at once; who stays may have other roles. */
+static void judge_links(struct lr_shard *s)
 {
 	for (struct lr_shard_link *l = s->links, *next; l; l = next) {
 		const struct lr_dev *peer = lr_link_peer(l->link);
+		const struct lr_device *d = lr_shard_device(s, peer);
 
 		next = l->next;
-		if (l->roles && !lr_dev_eq(peer, &s->pool) &&
-		    !lr_shard_device(s, peer))
+		if (!l->roles || lr_dev_eq(peer, &s->pool))
+			continue;
+		if (d)
+			l->roles = d->roles;
+		else
 			lr_link_close(l->link, LR_E_NOT_ADMITTED);
 	}
 }
@@ -273,7 +278,7 @@ void lr_shard_take_devices(struct lr_shard *s, const struct lr_mail *m)
 	s->devices = list;
 	s->n_devices = n;
 	if (d.part + 1 == d.parts)
-		close_revoked(s);
+		judge_links(s);
 }
 
 /* A link in clear ends at once when the pool encrypts again; that it has TLS

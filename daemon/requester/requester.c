@@ -357,6 +357,7 @@ static void serve_here(struct user *u, uint64_t req)
 		.pool_name = lr_str(q->b.cfg->pool),
 		.coordinator = lr_str(lr_attach_address(a)),
 		.code = lr_str(lr_attach_code(a)),
+		.text = lr_str(lr_attach_text(a)),
 	};
 
 	lr_browse_interfaces(interfaces, sizeof interfaces);
@@ -432,6 +433,9 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	case LR_M_DRAIN:
 	case LR_M_FORGET:
 	case LR_M_REVOKE:
+	case LR_M_INVITE:
+	case LR_M_INVITES:
+	case LR_M_UNINVITE:
 	case LR_M_DISCARD:
 	case LR_M_EVENTS:
 	case LR_M_WHATIF:

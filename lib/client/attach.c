@@ -2,14 +2,16 @@
 /* One turn of an attach:
  *
  *   1 dial: the local socket if there is one, else the next candidate
- *   2 the peer's key must be the pinned one; with none pinned, any
+ *   2 the peer's key must be the pinned one, or an invitation's; without
+ *     either, any
  *   3 HELLO; WELCOME tells pool, name and whether we are admitted
  *   4 admitted: pin, READY; frames go to the owner until the link ends
- *   5 not admitted: ENROL every 2 s on this link until ENROL_R says
- *     admitted, then HELLO again
+ *   5 not admitted: ENROL_INVITED with an invitation, else (or if that is no
+ *     good) ENROL every 2 s on this link until ENROL_R says admitted, then
+ *     HELLO again
  *
  * Any failure: close, wait (0.1 s doubling to 2 s), step 1. */
-#include "client/attach.h"
+#include "client/attach_i.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,7 +23,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CANDIDATES 16
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 2000
 #define ENROL_MS 2000
@@ -29,38 +30,11 @@
 #define HELLO_AGAIN_MS 100
 #define REPLY_MS 5000
 
-struct candidate {
-	struct lr_dev pool; /* zero: unknown */
-	char addrs[1024];
-};
-
-struct lr_attach {
-	struct lr_attach_options o;
-	const struct lr_attach_ops *ops;
-	void *arg;
-	uv_timer_t timer;
-	struct candidate cand[CANDIDATES];
-	unsigned n_cand, next;
-	bool try_local; /* the local socket's turn */
-	unsigned retry_ms;
-	struct lr_dial *dial;
-	struct lr_link *link; /* dialled or open */
-	bool linked;	      /* link is open */
-	enum lr_here_state state;
-	struct lr_dev pool; /* pinned, or of the first contact */
-	bool pinned;	    /* written to pin_path */
-	bool stopped;
-	uint64_t request; /* HELLO or ENROL outstanding; 0 = none */
-	char code[64];
-	char address[128];
-	char pool_name[LR_NAME_MAX], name[LR_NAME_MAX];
-	char pin_path[4096], local_socket[108];
-};
-
 static void timer_cb(uv_timer_t *timer);
 static void say_hello(struct lr_attach *a);
+static void enrol(struct lr_attach *a);
 
-static void set_state(struct lr_attach *a, enum lr_here_state state)
+void lr_attach_set_state(struct lr_attach *a, enum lr_here_state state)
 {
 	if (a->state == state)
 		return;
@@ -73,6 +47,12 @@ static void again_in(struct lr_attach *a, unsigned ms)
 	uv_timer_start(&a->timer, timer_cb, ms, 0);
 }
 
+void lr_attach_dial_soon(struct lr_attach *a)
+{
+	a->retry_ms = RETRY_MIN_MS;
+	again_in(a, 0);
+}
+
 /* Back to step 1 after a while. */
 static void retry(struct lr_attach *a)
 {
@@ -80,57 +60,18 @@ static void retry(struct lr_attach *a)
 	a->retry_ms = a->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS :
 						       a->retry_ms * 2;
 	if (a->state == LR_HERE_READY)
-		set_state(a, LR_HERE_AWAY);
+		lr_attach_set_state(a, LR_HERE_AWAY);
 	else if (a->state == LR_HERE_PENDING)
-		set_state(a, LR_HERE_SEARCHING);
+		lr_attach_set_state(a, LR_HERE_SEARCHING);
 }
-
-/* --- the pin ------------------------------------------------------------ */
-
-static void read_pin(struct lr_attach *a)
-{
-	char text[LR_DEV_TEXT + 1] = "";
-	int fd;
-	ssize_t n;
-
-	if (!a->pin_path[0])
-		return;
-	fd = open(a->pin_path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	n = read(fd, text, LR_DEV_TEXT);
-	close(fd);
-	a->pinned = n == LR_DEV_TEXT && lr_dev_parse(text, &a->pool);
-}
-
-/* A pin that cannot be written is written at the next welcome. */
-static void write_pin(struct lr_attach *a)
-{
-	char tmp[4096 + 8], text[LR_DEV_TEXT + 2];
-	int fd;
-	bool good;
-
-	if (a->pinned || !a->pin_path[0])
-		return;
-	snprintf(tmp, sizeof tmp, "%s.tmp", a->pin_path);
-	lr_dev_format(&a->pool, text);
-	strcat(text, "\n");
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return;
-	good = write(fd, text, strlen(text)) == (ssize_t)strlen(text) &&
-	       fsync(fd) == 0;
-	close(fd);
-	a->pinned = good && rename(tmp, a->pin_path) == 0;
-}
-
-/* --- hello and enrol ---------------------------------------------------- */
 
 static void drop_link(struct lr_attach *a, enum lr_err why)
 {
 	if (a->link)
 		lr_link_close(a->link, why);
 }
+
+/* --- hello and enrol ---------------------------------------------------- */
 
 static void enrol_reply_cb(struct lr_link *link, enum lr_err err,
 			   const struct lr_frame *f, void *arg)
@@ -147,13 +88,41 @@ static void enrol_reply_cb(struct lr_link *link, enum lr_err err,
 		drop_link(a, err ? err : LR_E_PROTOCOL);
 		return;
 	}
+	if (m.text.n)
+		lr_str_copy(m.text, a->text, sizeof a->text);
+	if (a->enrols_invited)
+		lr_attach_drop_invitation(a);
 	if (m.state == LR_ENROL_ADMITTED) {
 		say_hello(a);
 		return;
 	}
-	set_state(a, m.state == LR_ENROL_REFUSED ? LR_HERE_REFUSED :
+	if (a->enrols_invited) { /* then as anybody else */
+		a->invitation_spent = true;
+		enrol(a);
+		return;
+	}
+	a->refused_ms = m.state == LR_ENROL_REFUSED ? REFUSED_MS : 0;
+	lr_attach_set_state(a, m.state == LR_ENROL_REFUSED ? LR_HERE_REFUSED :
 						   LR_HERE_PENDING);
-	again_in(a, m.state == LR_ENROL_REFUSED ? REFUSED_MS : ENROL_MS);
+	again_in(a, ENROL_MS);
+}
+
+static bool enrol_invited(struct lr_attach *a)
+{
+	uint8_t proof[LR_PROOF_BYTES];
+	struct lr_msg_enrol_invited m = {
+		.roles = a->o.enrol_roles,
+		.proof = { (const char *)proof, sizeof proof },
+		.name = lr_str(a->name),
+		.version = lr_str(PACKAGE_VERSION),
+	};
+
+	if (!lr_invitation_key(&a->invitation, &m.key) ||
+	    !lr_invitation_sign(&a->invitation, &a->o.self, proof))
+		return false;
+	a->request = LR_REQUEST(a->link, ENROL_INVITED, enrol_invited, &m,
+				NULL, REPLY_MS, enrol_reply_cb, a);
+	return true;
 }
 
 static void enrol(struct lr_attach *a)
@@ -162,6 +131,10 @@ static void enrol(struct lr_attach *a)
 				  .name = lr_str(a->name),
 				  .version = lr_str(PACKAGE_VERSION) };
 
+	a->enrols_invited = lr_dev_eq(&a->invitation.pool, &a->pool) &&
+			    !a->invitation_spent && enrol_invited(a);
+	if (a->enrols_invited)
+		return;
 	a->request = LR_REQUEST(a->link, ENROL, enrol, &m, NULL, REPLY_MS,
 				enrol_reply_cb, a);
 }
@@ -184,16 +157,17 @@ static void welcomed(struct lr_attach *a, const struct lr_msg_welcome *w)
 		      lr_dev_eq(&w->pool, lr_link_peer(a->link));
 
 	if (!proven || !is_our_pool(a, w)) {
-		set_state(a, LR_HERE_WRONG_POOL);
+		lr_attach_set_state(a, LR_HERE_WRONG_POOL);
 		drop_link(a, LR_E_WRONG_PEER);
 		return;
 	}
 	a->pool = w->pool;
 	a->retry_ms = RETRY_MIN_MS;
 	if (w->admitted) {
-		write_pin(a);
+		a->text[0] = '\0';
+		lr_attach_write_pin(a);
 		uv_timer_stop(&a->timer);
-		set_state(a, LR_HERE_READY);
+		lr_attach_set_state(a, LR_HERE_READY);
 		a->ops->ready_cb(a->arg, a->link, w);
 	} else if (a->o.enrol_roles) {
 		if (!a->code[0])
@@ -309,30 +283,8 @@ static void dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
 		return;
 	}
 	if (why == LR_E_WRONG_PEER)
-		set_state(a, LR_HERE_WRONG_POOL);
+		lr_attach_set_state(a, LR_HERE_WRONG_POOL);
 	retry(a);
-}
-
-/* Candidates with another key than ours are not even dialled. */
-static const struct candidate *next_candidate(struct lr_attach *a)
-{
-	bool others = false;
-
-	for (unsigned i = 0; i < a->n_cand; i++) {
-		const struct candidate *c =
-			&a->cand[(a->next + i) % a->n_cand];
-
-		if (lr_dev_is_zero(&c->pool) || lr_dev_is_zero(&a->pool) ||
-		    lr_dev_eq(&c->pool, &a->pool)) {
-			a->next = (a->next + i + 1) % a->n_cand;
-			return c;
-		}
-		others = true;
-	}
-	if (others && (a->state == LR_HERE_SEARCHING ||
-		       a->state == LR_HERE_AWAY))
-		set_state(a, LR_HERE_WRONG_POOL);
-	return NULL;
 }
 
 static bool dial_local(struct lr_attach *a)
@@ -361,12 +313,24 @@ static void dial(struct lr_attach *a)
 	if (dial_local(a))
 		return;
 	a->try_local = true;
-	c = next_candidate(a);
+	c = lr_attach_next_candidate(a);
 	if (c)
 		a->dial = lr_dial_start(a->o.loop, c->addrs, &opt, &link_ops,
 					a, dialled_cb, a);
 	if (!a->dial)
 		retry(a);
+}
+
+/* Who was refused asks seldom, unless it has an invitation now. */
+static void enrol_again(struct lr_attach *a)
+{
+	if (a->refused_ms > ENROL_MS &&
+	    (a->invitation_spent || lr_dev_is_zero(&a->invitation.pool))) {
+		a->refused_ms -= ENROL_MS;
+		again_in(a, ENROL_MS);
+		return;
+	}
+	enrol(a);
 }
 
 static void timer_cb(uv_timer_t *timer)
@@ -375,10 +339,12 @@ static void timer_cb(uv_timer_t *timer)
 
 	if (a->stopped || a->dial)
 		return;
-	if (!a->link)
+	if (!lr_attach_settle_pool(a))
+		drop_link(a, LR_E_WRONG_PEER);
+	else if (!a->link)
 		dial(a);
 	else if (a->linked && a->o.enrol_roles)
-		enrol(a);
+		enrol_again(a);
 	else if (a->linked)
 		say_hello(a);
 }
@@ -405,43 +371,11 @@ struct lr_attach *lr_attach_start(const struct lr_attach_options *o,
 		 o->pin_path ? o->pin_path : "");
 	snprintf(a->local_socket, sizeof a->local_socket, "%s",
 		 o->local_socket ? o->local_socket : "");
-	if (lr_dev_is_zero(&a->pool))
-		read_pin(a);
+	a->pinned = !lr_dev_is_zero(&a->pool);
 	uv_timer_init(o->loop, &a->timer);
 	a->timer.data = a;
 	again_in(a, 0);
 	return a;
-}
-
-static struct candidate *candidate_of(struct lr_attach *a,
-				      const struct lr_dev *pool)
-{
-	for (unsigned i = 0; i < a->n_cand; i++)
-		if (lr_dev_eq(&a->cand[i].pool, pool))
-			return &a->cand[i];
-	return a->n_cand < CANDIDATES ? &a->cand[a->n_cand++] : NULL;
-}
-
-void lr_attach_candidate(struct lr_attach *a, const struct lr_dev *pool,
-			 const char *addrs)
-{
-	static const struct lr_dev unknown;
-	struct candidate *c = candidate_of(a, pool ? pool : &unknown);
-
-	if (!c)
-		return;
-	c->pool = pool ? *pool : unknown;
-	snprintf(c->addrs, sizeof c->addrs, "%s", addrs);
-	if (!a->link && !a->dial) {
-		a->retry_ms = RETRY_MIN_MS;
-		again_in(a, 0);
-	}
-}
-
-void lr_attach_no_candidates(struct lr_attach *a)
-{
-	a->n_cand = 0;
-	a->next = 0;
 }
 
 enum lr_here_state lr_attach_state(const struct lr_attach *a)
@@ -464,6 +398,11 @@ const struct lr_dev *lr_attach_pool(const struct lr_attach *a)
 const char *lr_attach_code(const struct lr_attach *a)
 {
 	return a ? a->code : "";
+}
+
+const char *lr_attach_text(const struct lr_attach *a)
+{
+	return a ? a->text : "";
 }
 
 const char *lr_attach_address(const struct lr_attach *a)

@@ -14,9 +14,12 @@
 #define LR_CLIENT_ATTACH_H
 
 #include "net/identity.h"
+#include "net/invitation.h"
 #include "net/link.h"
 
 struct lr_attach;
+
+#define LR_INVITATION_FILES 2
 
 struct lr_attach_options {
 	uv_loop_t *loop;
@@ -27,6 +30,9 @@ struct lr_attach_options {
 	struct lr_dev pool;   /* zero: from pin_path, else the first contact */
 	enum lr_role_link role;
 	uint8_t enrol_roles; /* LR_ROLE_* to ask for */
+	/* Files that may hold an invitation, or NULL. The first is removed
+	 * when the coordinator has answered to it. */
+	const char *invitations[LR_INVITATION_FILES];
 	const char *name;    /* of this machine */
 	const char *local_socket; /* the coordinator's, tried first; or NULL */
 	struct lr_spin *spin; /* looks at data links (direct.h); or NULL */
@@ -50,14 +56,16 @@ struct lr_attach *lr_attach_start(const struct lr_attach_options *o,
  * without a link.
  *
  * "host:port,..." of one pool's coordinator, replacing what this pool's last
- * candidate said. `pool` zero: not known (a static address). */
+ * candidate said. `pool` NULL: not known (a static address). `named`: as our
+ * pool is; another one is only for who has its pin or an invitation to it. */
 void lr_attach_candidate(struct lr_attach *a, const struct lr_dev *pool,
-			 const char *addrs);
+			 bool named, const char *addrs);
 void lr_attach_no_candidates(struct lr_attach *a);
 enum lr_here_state lr_attach_state(const struct lr_attach *a);
 struct lr_link *lr_attach_link(const struct lr_attach *a); /* READY, or NULL */
 const struct lr_dev *lr_attach_pool(const struct lr_attach *a); /* zero: none */
 const char *lr_attach_code(const struct lr_attach *a); /* PENDING: the words */
+const char *lr_attach_text(const struct lr_attach *a); /* why not, or "" */
 const char *lr_attach_address(const struct lr_attach *a); /* coordinator's */
 void lr_attach_stop(struct lr_attach *a); /* no callback after it */
 

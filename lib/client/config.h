@@ -19,6 +19,7 @@
 	K("",                run_dir,          "run_dir",            text,  "/run/lanram", "local sockets") \
 	K("",                coordinator,      "coordinator",        text,  "",           "host:port instead of mDNS") \
 	K("",                discovery,        "discovery",          flag,  "true",       "find the coordinator, and publish it, by mDNS") \
+	K("",                invitation,       "invitation",         text,  "",           "file that holds an invitation: for fleets; see lanram invite") \
 	K("",                name,             "name",               text,  "",           "of this machine; empty: its host name") \
 	K("",                log_level,        "log_level",          text,  "info",       "error, warning, info or debug") \
 	K("",                site,             "site",               text,  "",           "copies are kept on different sites where there are any") \

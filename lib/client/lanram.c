@@ -262,7 +262,7 @@ static enum lr_err start_direct(struct lanram *p,
 	p->direct = lr_direct_new(&o);
 	if (!p->direct)
 		return LR_E_NO_MEMORY;
-	lr_attach_candidate(lr_direct_attach(p->direct), NULL,
+	lr_attach_candidate(lr_direct_attach(p->direct), NULL, true,
 			    opt->coordinator);
 	p->entries = lr_direct_entries(p->direct);
 	p->env.owner = o.self;

@@ -7,6 +7,8 @@ lib_client_liblrclient_la_SOURCES = \
 	lib/client/ask.c \
 	lib/client/attach.c \
 	lib/client/attach.h \
+	lib/client/attach_i.h \
+	lib/client/attach_pool.c \
 	lib/client/client.h \
 	lib/client/config.c \
 	lib/client/config.h \
@@ -26,6 +28,8 @@ lib_client_liblrclient_la_SOURCES = \
 	lib/client/object_store.c \
 	lib/client/object_text.c \
 	lib/client/ops.c \
+	lib/client/pin.c \
+	lib/client/pin.h \
 	lib/client/register.c \
 	lib/client/register.h \
 	lib/client/relay.c \

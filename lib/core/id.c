@@ -218,6 +218,19 @@ bool lr_prefix_matches(const struct lr_prefix *p, const struct lr_id *id)
 	return !rest || (p->id.b[whole] ^ id->b[whole]) >> (8 - rest) == 0;
 }
 
+void lr_id_cut(struct lr_id *id, unsigned letters)
+{
+	unsigned bits = letters * 5 - 2;
+
+	for (unsigned i = 0; i < sizeof id->b; i++) {
+		unsigned keep = bits < 8 * i	 ? 0 :
+				bits < 8 * i + 8 ? bits - 8 * i :
+						   8;
+
+		id->b[i] &= (uint8_t)(0xff00u >> keep);
+	}
+}
+
 bool lr_dev_matches(const char *prefix, const struct lr_dev *dev)
 {
 	char text[LR_DEV_TEXT + 1];

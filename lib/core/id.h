@@ -80,6 +80,8 @@ bool lr_dev_parse(const char *text, struct lr_dev *ret);
 /* 6 to 26 characters. A whole ID is a prefix of 128 bits. */
 bool lr_prefix_parse(const char *text, struct lr_prefix *ret);
 bool lr_prefix_matches(const struct lr_prefix *p, const struct lr_id *id);
+/* Keeps what the first `letters` say; the rest becomes zero. */
+void lr_id_cut(struct lr_id *id, unsigned letters);
 /* A device matches a text prefix of 6 or more characters. */
 bool lr_dev_matches(const char *prefix, const struct lr_dev *dev);
 

@@ -61,6 +61,8 @@ enum lr_slot_status { LR_SLOT_NONE, LR_SLOT_SYNCING, LR_SLOT_SYNCED };
 enum lr_object_state { LR_OBJECT_THERE, LR_OBJECT_GONE, LR_OBJECT_LOST };
 #define LR_OBJECT_PUBLIC 1
 #define LR_OBJECT_CLOSED 2
+#define LR_OBJECT_CUT 4 /* LISTED: the first LR_CUT_TEXT letters of an ID */
+#define LR_CUT_TEXT 8
 
 #define LR_LIST_ALL 1 /* an admin's view: everybody's, without whole IDs */
 

@@ -8,6 +8,8 @@ lib_net_liblrnet_la_SOURCES = \
 	lib/net/identity.c \
 	lib/net/identity.h \
 	lib/net/identity_i.h \
+	lib/net/invitation.c \
+	lib/net/invitation.h \
 	lib/net/link.c \
 	lib/net/link.h \
 	lib/net/link_connect.c \

@@ -58,6 +58,10 @@
 	F(dev, dev) F(str, code) F(str, name) F(str, address) F(u8, roles) \
 	F(u64, since_ms)
 #define LR_REC_TEXT(F)      F(str, text)
+/* key: the public half; at: Unix */
+#define LR_REC_INVITE(F) \
+	F(dev, key) F(u8, roles) F(u32, uses) F(u32, used) \
+	F(u64, created_ms) F(u64, expires_ms)
 /* kind: enum lr_event_kind; at_ms: Unix; count: slots, or bytes given back */
 #define LR_REC_EVENT(F) \
 	F(u64, seq) F(u64, at_ms) F(u16, kind) F(dev, dev) F(str, name) \
@@ -82,7 +86,7 @@
 	R(OBJECT, object)   R(LISTED, listed)    R(DONOR, donor) \
 	R(PENDING, pending) R(TEXT, text)        R(EVENT, event) \
 	R(COPY, copy)       R(WHICH, which)      R(VERIFIED, verified) \
-	R(REACH, reach)
+	R(REACH, reach)     R(INVITE, invite)
 
 /* --- messages ----------------------------------------------------------- */
 
@@ -175,7 +179,8 @@
 #define LR_MSG_DONORS_R(F)  F(u16, err)
 #define LR_MSG_LIST(F) \
 	F(u32, uid) F(u8, flags) F(id, after) F(u8, first) F(str, pattern)
-#define LR_MSG_LIST_R(F)    F(u16, err) F(u8, more) F(str, text)
+/* last: where the next page starts */
+#define LR_MSG_LIST_R(F)    F(u16, err) F(u8, more) F(str, text) F(id, last)
 #define LR_MSG_RESOLVE(F)   F(u32, uid) F(str, ref)
 #define LR_MSG_RESOLVE_R(F) F(u16, err)
 #define LR_MSG_PENDING(F)   F(u32, uid)
@@ -186,12 +191,24 @@
 #define LR_MSG_FORGET(F)    F(u32, uid) F(str, ref)
 #define LR_MSG_REVOKE(F)    F(u32, uid) F(str, ref)
 #define LR_MSG_DISCARD(F)   F(id, id)
+/* key: the invitation's public half, whose secret the coordinator never sees */
+#define LR_MSG_INVITE(F) \
+	F(u32, uid) F(dev, key) F(u8, roles) F(u32, uses) F(u64, ttl_ms)
+#define LR_MSG_INVITE_R(F)  F(u16, err) F(dev, pool) F(str, text)
+#define LR_MSG_INVITES(F)   F(u32, uid)
+#define LR_MSG_INVITES_R(F) F(u16, err)
+#define LR_MSG_UNINVITE(F)  F(u32, uid) F(str, ref)
+/* proof: the invitation's signature of both keys */
+#define LR_MSG_ENROL_INVITED(F) \
+	F(u8, roles) F(dev, key) F(str, proof) F(str, name) F(str, version)
 
 /* asking the local daemon */
 #define LR_MSG_HERE(F)      F(u8, reserved)
+/* text: why, in the coordinator's words */
 #define LR_MSG_HERE_R(F) \
 	F(u8, state) F(dev, dev) F(dev, pool) F(u32, uid) F(str, name) \
-	F(str, pool_name) F(str, coordinator) F(str, code) F(str, detail)
+	F(str, pool_name) F(str, coordinator) F(str, code) F(str, detail) \
+	F(str, text)
 #define LR_MSG_LEND(F)      F(str, spec)
 #define LR_MSG_LEND_R(F) \
 	F(u16, err) F(u64, lent) F(u64, used) F(u64, host_available) \
@@ -323,6 +340,12 @@
 	M(107, COPIES_R,  copies_r,   LR_BULK_MAX, "copy records") \
 	M(108, VERIFIED,  verified,   LR_BULK_MAX, "when were these entries last verified where they are") \
 	M(109, VERIFIED_R, verified_r, LR_BULK_MAX, "a donor's answer; a requester's: verified records") \
+	M(112, INVITE,    invite,     0,           "let in who proves to hold this invitation") \
+	M(113, INVITE_R,  invite_r,   0,           "the pool to invite to") \
+	M(114, INVITES,   invites,    0,           "which invitations stand") \
+	M(115, INVITES_R, invites_r,  LR_BULK_MAX, "invite records") \
+	M(116, UNINVITE,  uninvite,   0,           "an invitation ends") \
+	M(117, ENROL_INVITED, enrol_invited, 0,    "let me in, I am invited; answered by ENROL_R") \
 	M(132, CHECK,     check,      0,           "what time is it, and can you connect to that donor") \
 	M(133, CHECK_R,   check_r,    0,           "it is so late, and so it ended") \
 	M(134, LINKS,     links,      0,           "your links to donors") \

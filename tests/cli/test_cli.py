@@ -13,8 +13,9 @@ LANRAM = os.environ.get("LANRAM") or os.path.join(
     os.environ.get("top_builddir", "."), "cli", "lanram")
 SOURCE = os.environ.get("top_srcdir", ".")
 COMMANDS = ("store retrieve list stat remove register name status donors ping "
-            "doctor pending admit refuse lend drain revoke forget rebuild events top bench").split()
-SHOWING = ("list stat register name status donors ping doctor pending lend "
+            "doctor pending admit refuse invite join lend drain revoke forget rebuild "
+            "events top bench").split()
+SHOWING = ("list stat register name status donors ping doctor pending invite lend "
            "events top bench").split()
 
 
@@ -152,6 +153,11 @@ def test_wrong_values(k):
                  ("admit", "x", "--role", "donor,"), ("admit", ""),
                  ("bench", "--count", "none"), ("bench", "--size", "1GiB"),
                  ("bench", "--large", "much"), ("bench", "--copies", "9"),
+                 ("invite", "--role", "king"), ("invite", "--uses", "0"),
+                 ("invite", "--uses", "-1"), ("invite", "--uses", "many"),
+                 ("invite", "--expires", "soon"), ("invite", "--json"),
+                 ("invite", "--revoke", "abc"), ("join",),
+                 ("join", "lanram1:x:y"), ("join", "x", "--file", "y"),
                  ("drain", ""), ("forget", "x" * 200)):
         usage_error(k.run(*args, code=2))
     r = k.run("store", "-", "--name", "evil\x1b[2J", code=2)

@@ -469,7 +469,7 @@ static void start_client(struct pool *p)
 	p->entries = lr_direct_entries(p->direct);
 	snprintf(at, sizeof at, "127.0.0.1:%u",
 		 p->listener ? lr_listener_port(p->listener) : 9u);
-	lr_attach_candidate(lr_direct_attach(p->direct), NULL, at);
+	lr_attach_candidate(lr_direct_attach(p->direct), NULL, true, at);
 }
 
 void pool_start(struct pool *p, unsigned donors, bool admits)

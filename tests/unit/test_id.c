@@ -206,9 +206,27 @@ static void errors(void **state)
 	assert_int_equal(lr_err_exit((enum lr_err)4711), 1);
 }
 
+/* Cut to so many letters, an ID still says these, and nothing after them. */
+static void cut(void **state)
+{
+	struct lr_id id;
+	char whole[LR_ID_TEXT + 1], text[LR_ID_TEXT + 1];
+
+	(void)state;
+	for (unsigned n = 6; n <= LR_ID_TEXT; n++) {
+		memset(id.b, 0x9b, sizeof id.b);
+		lr_id_format(&id, whole);
+		lr_id_cut(&id, n);
+		lr_id_format(&id, text);
+		assert_memory_equal(text, whole, n);
+		assert_int_equal(strspn(text + n, "0"), LR_ID_TEXT - n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cut),
 		cmocka_unit_test(formats),     cmocka_unit_test(round_trips),
 		cmocka_unit_test(look_alikes), cmocka_unit_test(junk),
 		cmocka_unit_test(prefixes),    cmocka_unit_test(slots),
