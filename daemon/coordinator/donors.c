@@ -3,7 +3,7 @@
  *
  * A donor's control link, once admitted: SLOTS_GET is asked, and its answer
  * with what HELLO said is the rules' hello. SEALs and INSTALLs go out in
- * frames of at most SLOTS_A_FRAME slots; a SEAL counts as acknowledged when
+ * frames that their answers fit in, too; a SEAL counts as acknowledged when
  * all of its frames are. A link that closed is asked for at once: refused
  * means that the process is gone. */
 #include <stdlib.h>
@@ -160,7 +160,7 @@ static void seal_cb(struct lr_link *link, enum lr_err err,
 static void seal_send(struct seal *s, struct lr_peer *p, const unsigned *slots,
 		      size_t n, uint64_t run)
 {
-	uint8_t buf[SLOTS_A_FRAME * 2];
+	uint8_t buf[LR_SEAL_SLOTS_MAX * 2];
 	struct lr_msg_seal m = { .epoch = s->epoch, .run = run };
 	size_t at = 0;
 
@@ -168,7 +168,7 @@ static void seal_send(struct seal *s, struct lr_peer *p, const unsigned *slots,
 		struct lr_writer w = lr_writer(buf, sizeof buf);
 		struct lr_bulk bulk = { .p = buf };
 
-		for (unsigned i = 0; i < SLOTS_A_FRAME && at < n; i++)
+		for (unsigned i = 0; i < LR_SEAL_SLOTS_MAX && at < n; i++)
 			lr_w_u16(&w, (uint16_t)slots[at++]);
 		bulk.len = w.len;
 		LR_REQUEST(p->link, SEAL, seal, &m, &bulk, SEAL_MS, seal_cb,
@@ -186,8 +186,8 @@ void lr_donor_seal(struct lr_coordinator *k, const struct lr_coord_act *a)
 	*s = (struct seal){ .k = k,
 			    .inc = a->inc,
 			    .epoch = a->epoch,
-			    .frames = (unsigned)((a->n + SLOTS_A_FRAME - 1) /
-						 SLOTS_A_FRAME),
+			    .frames = (unsigned)((a->n + LR_SEAL_SLOTS_MAX - 1) /
+						 LR_SEAL_SLOTS_MAX),
 			    .all = calloc(a->n, sizeof *s->all),
 			    .cap = a->n };
 	if (!s->all) {

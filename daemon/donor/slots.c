@@ -6,10 +6,6 @@
 #include "daemon/donor/shard.h"
 #include "daemon/log.h"
 
-/* A coordinator sends at most so many slots a frame, so that the answer with
- * every configuration fits too. */
-#define SLOTS_A_FRAME 4096
-
 static void enc_state(struct lr_writer *w, const struct lr_slot *slot,
 		      unsigned n, enum lr_err result)
 {
@@ -45,7 +41,7 @@ void lr_shard_seal(struct lr_shard *s, const struct lr_mail *m)
 
 	if (!buf || !lr_dec_seal(m->bytes, m->h.meta, &seal))
 		goto out;
-	for (unsigned i = 0; r.left && i < SLOTS_A_FRAME; i++) {
+	while (r.left) {
 		struct lr_slot *slot;
 		enum lr_err err;
 
@@ -57,7 +53,9 @@ void lr_shard_seal(struct lr_shard *s, const struct lr_mail *m)
 		lr_enc_cfg(&w, no.slot, &slot->inst);
 	}
 	s->slots_changed = true;
-	if (!w.bad)
+	if (w.bad)
+		lr_warn("sealed more slots than one answer can name");
+	else
 		reply(s, m, LR_M_SEAL_R, seal.epoch, &w);
 out:
 	free(buf);

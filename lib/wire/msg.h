@@ -70,6 +70,11 @@ uint32_t lr_msg_bulk_max(unsigned type);
 /* A configuration as bulk carries it: slot, ce, counts, members. */
 #define LR_CFG_BYTES_MAX (2 + 8 + 4 + 8 * LR_MEM_MAX)
 void lr_enc_cfg(struct lr_writer *w, unsigned slot, const struct lr_cfg *cfg);
+/* A SEAL names at most so many slots: the answer has the state and the
+ * configuration of each, in one frame. */
+#define LR_SLOT_STATE_BYTES (2 + 2 + 8 + 1 + 8)
+#define LR_SEAL_SLOTS_MAX \
+	(LR_BULK_MAX / (LR_SLOT_STATE_BYTES + LR_CFG_BYTES_MAX))
 /* False: cut, or a configuration that cannot be (see lr_cfg_valid; ce = 0 is
  * allowed here and means "none"). */
 bool lr_dec_cfg(struct lr_reader *r, unsigned *ret_slot, struct lr_cfg *ret);

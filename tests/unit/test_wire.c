@@ -337,6 +337,29 @@ static void header_limits(void **state)
 
 /* A configuration in bulk: known bytes, all cuts refused, nothing impossible
  * accepted; ce 0 with nobody in it means none. */
+/* What a SEAL may name, its answer has room for: the state of each slot and the
+ * largest configuration there can be. Without that answer the slots stay
+ * sealed. */
+static void seal_answer(void **state)
+{
+	static uint8_t buf[LR_BULK_MAX];
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_rec_slot_state rec = {.status = LR_SLOT_SYNCED};
+	struct lr_cfg c = {.ce = 1, .n = LR_MEM_MAX, .src = 1};
+
+	(void)state;
+	for (unsigned i = 0; i < LR_MEM_MAX; i++)
+		c.mem[i] = i + 1;
+	for (unsigned i = 0; i < LR_SEAL_SLOTS_MAX; i++) {
+		lr_enc_rec_slot_state(&w, &rec);
+		lr_enc_cfg(&w, i, &c);
+	}
+	assert_false(w.bad);
+	lr_enc_rec_slot_state(&w, &rec);
+	lr_enc_cfg(&w, 0, &c);
+	assert_true(w.bad);
+}
+
 static void configuration(void **state)
 {
 	static const uint8_t want[] = {
@@ -501,6 +524,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(header_limits),
 		cmocka_unit_test(configuration),
+		cmocka_unit_test(seal_answer),
 		cmocka_unit_test(cursor),
 		cmocka_unit_test(documented),
 	};
