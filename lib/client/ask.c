@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Questions, passed on as they are: FIND to a donor of its slot, under the ce
- * that we know, again after STALE; all others to the coordinator. While a pool
+/* Questions, passed on as they are: FIND to the donors of its slot, one after
+ * the other until one has something, under the ce that we know, again after
+ * STALE; all others to the coordinator. While a pool
  * is still looked for they wait, else they fail at once with the reason, which
  * comes as an ERROR frame like a peer's. */
 #include "client/direct_i.h"
@@ -14,7 +15,10 @@ struct lr_dask {
 	struct lr_direct *d;
 	unsigned type;
 	uint64_t due_ms;
-	uint64_t retry_ms; /* FIND refused as stale: not before */
+	/* FIND: */
+	uint64_t retry_ms; /* refused as stale: not before */
+	uint64_t ce, asked; /* under which, and whom */
+	uint8_t empty;	    /* members that have nothing */
 	lr_ask_cb cb;
 	void *arg;
 	size_t len;
@@ -89,58 +93,94 @@ static void send_on(struct lr_dask *a, struct lr_link *link, uint64_t now,
  * ----------------------------------------------------------------------------
  */
 
+static const struct lr_cfg *cfg_of(const struct lr_dask *a)
+{
+	struct lr_msg_find m;
+
+	if (!lr_dec_find(a->meta, a->len, &m) || m.slot >= LR_SLOTS)
+		return NULL;
+	return &a->d->rx.view.cfg[m.slot];
+}
+
+/* One copy never suffices: it may be one that was left behind. "Nothing" is
+ * what ALL said under one ce, one of them SYNCED. */
+static bool is_settled(struct lr_dask *a, const struct lr_frame *f)
+{
+	const struct lr_cfg *cfg = cfg_of(a);
+	struct lr_msg_find_r r;
+	unsigned synced = 0;
+	int i = lr_cfg_index(cfg, a->asked);
+
+	if (f->h.type != LR_M_FIND_R || f->h.bulk ||
+	    !lr_dec_find_r(f->meta, f->h.meta, &r) || r.err)
+		return true;
+	if (i < 0 || cfg->ce != a->ce)
+		return false;
+	a->empty |= (uint8_t)(1u << i);
+	for (unsigned k = 0; k < cfg->n; k++)
+		synced += lr_cfg_synced(cfg, cfg->mem[k]);
+	return synced && a->empty == (1u << cfg->n) - 1;
+}
+
 /* A donor said STALE: the view is on its way. */
 static void find_cb(struct lr_link *link, enum lr_err err,
 		    const struct lr_frame *f, void *arg)
 {
 	struct lr_dask *a = arg;
 	struct lr_direct *d = a->d;
+	bool told = f && !err && f->h.type != LR_M_STALE;
 
 	if (d->closing) {
 		finish(a, LR_E_CLOSED, NULL);
-	} else if (f && !err && f->h.type != LR_M_STALE) {
+	} else if (told && is_settled(a, f)) {
 		finish(a, err, f);
 	} else {
 		if (f && f->h.type == LR_M_STALE)
 			lr_direct_lagging(d, link);
-		a->retry_ms = uv_now(d->loop) + 100;
+		a->retry_ms = uv_now(d->loop) + (told ? 0 : 100);
 		wait_in_line(a);
 		lr_direct_arm(d, a->retry_ms);
 	}
 }
 
-static struct lr_donor *donor_of(struct lr_direct *d, const struct lr_cfg *cfg)
+/* Whoever did not say "nothing" yet, SYNCED ones first. */
+static struct lr_donor *donor_to_ask(const struct lr_dask *a,
+				     const struct lr_cfg *cfg)
 {
-	for (unsigned i = 0; i < cfg->n; i++) {
-		struct lr_donor *n = lr_donors_find(d, cfg->mem[i]);
+	struct lr_donor *last = NULL;
 
-		if (n && n->state == LR_DONOR_OPEN &&
-		    lr_cfg_synced(cfg, n->inc))
+	for (unsigned i = 0; i < cfg->n; i++) {
+		struct lr_donor *n = lr_donors_find(a->d, cfg->mem[i]);
+
+		if (a->empty >> i & 1 || !n || n->state != LR_DONOR_OPEN)
+			continue;
+		if (lr_cfg_synced(cfg, n->inc))
 			return n;
+		last = n;
 	}
-	return NULL;
+	return last;
 }
 
 /* False: no donor of the slot can be asked now. */
 static bool send_find(struct lr_dask *a, uint64_t now)
 {
-	struct lr_msg_find m;
+	const struct lr_cfg *cfg = cfg_of(a);
 	struct lr_donor *n;
 	struct lr_writer w;
-	const struct lr_cfg *cfg;
 
-	if (!lr_dec_find(a->meta, a->len, &m) || m.slot >= LR_SLOTS) {
+	if (!cfg) {
 		fail(a, LR_E_USAGE, "");
 		return true;
 	}
-	cfg = &a->d->rx.view.cfg[m.slot];
-	n = donor_of(a->d, cfg);
+	if (cfg->ce != a->ce)
+		a->empty = 0;
+	a->ce = cfg->ce;
+	n = donor_to_ask(a, cfg);
 	if (!n || now < a->retry_ms)
 		return false;
-	m.ce = cfg->ce;
-	w = lr_writer(a->meta, a->len); /* same length, m.prefix inside it */
-	lr_w_u16(&w, m.slot);
-	lr_w_u64(&w, m.ce);
+	a->asked = n->inc;
+	w = lr_writer(a->meta + 2, sizeof a->ce); /* behind the slot */
+	lr_w_u64(&w, a->ce);
 	send_on(a, n->link, now, find_cb);
 	return true;
 }

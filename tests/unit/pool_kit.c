@@ -241,12 +241,14 @@ static void serve_find(struct pool_donor *d, struct lr_link *link,
 {
 	struct lr_msg_find m;
 	struct lr_msg_find_r r = {.err = 0};
+	struct lr_bulk some = {.p = (const uint8_t *)"row", .len = 3};
 
 	d->finds++;
 	assert_true(lr_dec_find(f->meta, f->h.meta, &m));
 	assert_int_equal(m.prefix.n, 6);
 	if (!is_stale(d, link, f, m.slot, m.ce))
-		LR_SEND(link, FIND_R, find_r, f->h.req, &r, NULL);
+		LR_SEND(link, FIND_R, find_r, f->h.req, &r,
+			d->finds_some ? &some : NULL);
 }
 
 static void serve_verified(struct pool_donor *d, struct lr_link *link,

@@ -40,6 +40,7 @@ struct pool_donor {
 	unsigned hang_up_at; /* the nth GET or PUT ends the link; 0: none */
 	unsigned unsynced;   /* says so in GET_R */
 	bool clear;	     /* was told that links go on in clear */
+	bool finds_some;     /* FIND: something, whatever it is */
 	/* what it saw */
 	unsigned requests, puts, gets, finds, views;
 	struct lr_tag last_tag;

@@ -256,6 +256,7 @@ struct answer {
 	unsigned calls;
 	enum lr_err err;
 	unsigned type;
+	uint32_t bulk;
 	char text[512];
 };
 
@@ -267,6 +268,7 @@ static void answer_cb(void *arg, enum lr_err err, const struct lr_frame *f)
 	a->calls++;
 	a->err = err;
 	a->type = f ? f->h.type : 0;
+	a->bulk = f ? f->h.bulk : 0;
 	if (f && a->type == LR_M_ERROR && lr_dec_error(f->meta, f->h.meta, &m))
 		lr_str_copy(m.text, a->text, sizeof a->text);
 }
@@ -303,6 +305,44 @@ static void test_ask(void **state)
 	a = ask_status(p);
 	assert_int_equal(a.err, LR_E_UNREACHABLE);
 	assert_non_null(strstr(a.text, "does not answer"));
+}
+
+static unsigned finds(struct pool *p)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < POOL_DONORS; i++) {
+		n += p->donor[i].finds;
+		p->donor[i].finds = 0;
+	}
+	return n;
+}
+
+/* What one copy has is there; that there is nothing, all of them must say: the
+ * first may be one that was left behind. */
+static void test_find_all(void **state)
+{
+	struct pool *p = *state;
+	struct lr_msg_find m = {.slot = 4100, .prefix = lr_str("2h8m52")};
+	uint8_t meta[64];
+	struct lr_writer w = lr_writer(meta, sizeof meta);
+	unsigned copies = p->truth.cfg[m.slot].n;
+	struct answer a;
+
+	assert_true(copies > 1);
+	lr_enc_find(&w, &m);
+	a = ask(p, LR_M_FIND, meta, w.len);
+	assert_int_equal(a.err, LR_E_OK);
+	assert_int_equal(a.bulk, 0);
+	assert_int_equal(finds(p), copies);
+	for (unsigned i = 0; i < copies; i++) {
+		p->donor[i].finds_some = true;
+		a = ask(p, LR_M_FIND, meta, w.len);
+		assert_int_equal(a.type, LR_M_FIND_R);
+		assert_int_equal(a.bulk, 3);
+		assert_int_equal(finds(p), i + 1);
+		p->donor[i].finds_some = false;
+	}
 }
 
 /* FIND goes to a donor of its slot, and again under the ce it tells. */
@@ -528,6 +568,7 @@ int main(void)
 		T(test_no_coordinator),
 		T(test_ask),
 		T(test_find),
+		T(test_find_all),
 		cmocka_unit_test_setup_teardown(test_pending, start_pending,
 						done),
 		T(test_no_pool),
