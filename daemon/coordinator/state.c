@@ -197,6 +197,9 @@ bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
 	*ret_found = !err;
 	if (err && err != ENOENT)
 		return refuse(s, "state", err);
+	/* Of slots that nobody reported so far, nothing is known. */
+	for (unsigned n = 0; err && n < LR_SLOTS; n++)
+		k->used[n].entries = 1;
 	if (!err) {
 		bool good = lr_state_decode(k, records, &b, ret_view, &s->kept);
 
