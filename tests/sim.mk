@@ -4,15 +4,33 @@
 # build with sanitizers there is a second program that has them.
 sim_sources = \
 	tests/sim/agent.c \
+	tests/sim/agent.h \
+	tests/sim/base.h \
+	tests/sim/cas.c \
+	tests/sim/cas.h \
+	tests/sim/client.h \
 	tests/sim/coord.c \
 	tests/sim/donor.c \
+	tests/sim/donor.h \
+	tests/sim/find.c \
 	tests/sim/lin.c \
 	tests/sim/lin.h \
+	tests/sim/list.c \
+	tests/sim/name.c \
 	tests/sim/nemesis.c \
+	tests/sim/nemesis.h \
+	tests/sim/nemesis_coord.c \
 	tests/sim/net.c \
+	tests/sim/net.h \
 	tests/sim/object.c \
 	tests/sim/oracle.c \
+	tests/sim/oracle.h \
+	tests/sim/oracle_cfg.c \
+	tests/sim/oracle_end.c \
+	tests/sim/order.c \
+	tests/sim/profile.c \
 	tests/sim/pull.c \
+	tests/sim/report.c \
 	tests/sim/serve.c \
 	tests/sim/sim.c \
 	tests/sim/sim.h \

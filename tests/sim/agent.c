@@ -143,6 +143,16 @@ static void fill_put(const struct cop *o, struct msg *m)
 		m->flags |= LR_PUT_TOMB;
 }
 
+static void fill_update(const struct sim *s, const struct cop *o,
+			struct msg *m)
+{
+	m->q = o->q;
+	if (o->op.doubt)
+		m->q.flags |= LR_UPDATE_AGAIN;
+	m->val = o->val;
+	m->ms = (unsigned)(o->op.deadline_ms - s->now);
+}
+
 static bool send_to(struct sim *s, struct cop *o, const struct lr_op_act *act)
 {
 	struct conn *c = agent_link(s, o->ag, act->member);
@@ -153,7 +163,9 @@ static bool send_to(struct sim *s, struct cop *o, const struct lr_op_act *act)
 		return false;
 	*a = (struct ask){ true, { c, c->gen }, act->member, act->ce,
 			   act->ask, ++o->n_asks };
-	m = net_msg(s, act->ask == LR_ASK_PUT ? MSG_PUT : MSG_GET);
+	m = net_msg(s, act->ask == LR_ASK_PUT	 ? MSG_PUT :
+		       act->ask == LR_ASK_UPDATE ? MSG_UPDATE :
+						   MSG_GET);
 	m->who = o;
 	m->life = o->life;
 	m->place = (uint32_t)(a - o->ask);
@@ -164,6 +176,8 @@ static bool send_to(struct sim *s, struct cop *o, const struct lr_op_act *act)
 	m->key = o->key;
 	if (act->ask == LR_ASK_PUT)
 		fill_put(o, m);
+	else if (act->ask == LR_ASK_UPDATE)
+		fill_update(s, o, m);
 	else
 		m->flags = act->ask == LR_ASK_TAG ? LR_GET_TAG_ONLY : 0;
 	net_send(s, c, 1, m);

@@ -373,6 +373,9 @@ static void take(struct sim *s, struct conn *c, struct msg *m)
 	case MSG_ACCUSE:
 		lr_coord_accused(s->coord, m->inc, s->now);
 		break;
+	case MSG_LIST:
+		list_asked(s, c, m);
+		break;
 	default:
 		break;
 	}
@@ -398,6 +401,9 @@ static void take(struct sim *s, struct conn *c, struct msg *m)
 		break;
 	case MSG_LEAVE:
 		take_leave(s, c);
+		break;
+	case MSG_REPORT:
+		list_report(s, c, m);
 		break;
 	default:
 		break;
@@ -425,6 +431,7 @@ static void tick_cb(struct sim *s, void *arg, uint64_t gen)
 	}
 	lr_coord_tick(s->coord, s->now);
 	coord_acts(s);
+	list_tick(s);
 	sim_at(s, s->now + TICK_MS, tick_cb, NULL, gen);
 }
 
@@ -436,6 +443,7 @@ void coord_start(struct sim *s)
 				s->disk_prepared, s->now);
 	if (!s->coord)
 		abort();
+	list_start(s);
 	s->node[SIM_COORD].up = true;
 	s->node[SIM_COORD].host_dead = false;
 	SAY(s, "coordinator starts, prepared %llu, committed %llu",
@@ -457,5 +465,6 @@ void coord_kill(struct sim *s, bool written)
 	s->coord_gen++;
 	lr_coord_free(s->coord);
 	s->coord = NULL;
+	list_stop(s);
 	net_node_dies(s, SIM_COORD, false);
 }

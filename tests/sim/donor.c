@@ -48,6 +48,7 @@ void donor_kill_slow(struct sim *s, struct donor *d, unsigned slot)
 		*at = p->next;
 		if (net_alive(&p->link, 1)) {
 			r = net_msg(s, MSG_PUT_R);
+			r->asker = p->m.asker;
 			r->who = p->m.who;
 			r->life = p->m.life;
 			r->place = p->m.place;
@@ -146,6 +147,7 @@ static enum lr_err install_one(struct sim *s, struct donor *d, unsigned slot,
 		sim_wrong(s, "dev %u keeps old entries in slot %u", d->dev,
 			  slot);
 	oracle_donor_slot(s, d, slot);
+	report_slot(d, slot);
 	pull_slot(s, d, slot);
 	return LR_E_OK;
 }
@@ -210,6 +212,7 @@ void donor_tell(struct sim *s, struct donor *d)
 static void view_changed(struct sim *s, struct donor *d)
 {
 	for (unsigned i = 0; i < s->p.nslots; i++) {
+		report_slot(d, i);
 		if (!lr_slot_left(&d->slot[i].st, d->inc,
 				  &d->ag.rx.view.cfg[i]))
 			continue;
@@ -249,6 +252,7 @@ static void hello(struct sim *s, struct donor *d)
 
 	m->inc = d->inc;
 	d->slots_told = false;
+	report_attached(s, d);
 	net_send(s, d->control.c, 1, m);
 	want_view(s, d);
 }
@@ -306,6 +310,7 @@ static void take_closed(struct sim *s, struct donor *d, struct conn *c)
 		if (c->node[0] != d->node)
 			return;
 		agent_lost(s, &d->ag, c);
+		order_lost(s, d, c);
 		pull_lost(s, d, member);
 		return;
 	}
@@ -329,6 +334,16 @@ static void take_probe(struct sim *s, struct donor *d, struct conn *c,
 	r = net_msg(s, MSG_PROBED);
 	r->inc = m->inc;
 	net_send(s, c, 1, r);
+}
+
+static void take_reply(struct sim *s, struct donor *d, struct msg *m)
+{
+	if (m->asker == ASKER_PULL)
+		pull_recv(s, d, m);
+	else if (m->asker == ASKER_ORDER)
+		order_reply(s, d, m);
+	else
+		agent_reply(s, &d->ag, m);
 }
 
 void donor_recv(struct sim *s, struct donor *d, struct conn *c, struct msg *m)
@@ -363,10 +378,7 @@ void donor_recv(struct sim *s, struct donor *d, struct conn *c, struct msg *m)
 		break;
 	case MSG_GET_R:
 	case MSG_PUT_R:
-		if (m->flags & LR_GET_SYNC)
-			pull_recv(s, d, m);
-		else
-			agent_reply(s, &d->ag, m);
+		take_reply(s, d, m);
 		break;
 	case MSG_SCAN_R:
 		pull_recv(s, d, m);
@@ -469,6 +481,8 @@ static void tick_cb(struct sim *s, void *arg, uint64_t life)
 	pull_tick(s, d);
 	donor_tell(s, d);
 	sweep_tick(s, d);
+	order_tick(s, d);
+	report_tick(s, d);
 	if (d->leaving)
 		leave_tick(s, d);
 	if (d->life == life)
@@ -512,6 +526,8 @@ void donor_kill(struct sim *s, struct donor *d, bool silent)
 	net_node_dies(s, d->node, silent);
 	agent_stop(s, &d->ag);
 	pull_stop(s, d);
+	order_stop(d);
+	report_stop(d);
 	while (d->slow) {
 		struct slow_put *p = d->slow;
 

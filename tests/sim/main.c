@@ -38,7 +38,11 @@ static void tell(const struct sim *s, uint64_t runs, double t)
 	printf("  %" PRIu64 " uploads, %" PRIu64 " removals, %" PRIu64
 	       " swept, %" PRIu64 " TOMBs collected, %" PRIu64
 	       " operations judged linearizable\n",
-	       s->uploads, s->removed, s->sweeps, s->collected, s->lin_ops);
+	       s->uploads, s->removed, s->sweeps, s->collected,
+	       s->lin_ops + s->cas_ops);
+	printf("  %" PRIu64 " names updated, %" PRIu64 " conflicts, %" PRIu64
+	       " lists, %" PRIu64 " refused, %" PRIu64 " looked for\n",
+	       s->updates, s->conflicts, s->lists, s->lists_refused, s->finds);
 }
 
 struct options {

@@ -25,6 +25,7 @@ static const struct mutant {
 	{ "close-after-60s", THEME_SWEEP, 400 },
 	{ "dropped-not-listed", THEME_SHORT, 200 },
 	{ "epoch-before-persisted", THEME_SHORT, 50 },
+	{ "find-from-one-copy", THEME_SHORT, 4000 },
 	{ "incarnation-ignored", THEME_SHORT, 200 },
 	{ "late-link-read", THEME_SWEEP, 400 },
 	{ "lost-slot-emptied", THEME_SHORT, 4000 },
@@ -44,6 +45,8 @@ static const struct mutant {
 	{ "tomb-with-ordinary-ts", THEME_SWEEP, 1000 },
 	{ "two-handles-one-writer", THEME_SHORT, 200 },
 	{ "unsynced-source", THEME_SHORT, 100 },
+	{ "update-by-any-copy", THEME_SHORT, 2000 },
+	{ "update-without-read", THEME_SHORT, 2000 },
 };
 
 #define N_MUTANTS (sizeof mutants / sizeof *mutants)

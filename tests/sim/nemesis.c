@@ -5,33 +5,6 @@
 
 #include <stdlib.h>
 
-enum fault {
-	F_COORD_CRASH, /* bit 0: also while it writes (coord.c) */
-	F_COORD_PAUSE,
-	F_KILL,
-	F_PAUSE_DONOR,
-	F_PAUSE_CLIENT,
-	F_PAUSE_LONG, /* 50 to 70 s */
-	F_CUT,
-	F_CUT_ONE_WAY,
-	F_CUT_COORD, /* a donor from the coordinator, clients still reach it */
-	F_BREAK,
-	F_ACCUSE,
-	F_JOIN,
-	F_LEAVE,
-	F_DRAIN,
-	F_LEND,
-	F_CORRUPT,
-	F_SLOW,
-	F_CLIENT_DIES,
-	F_LAG, /* a client's view comes late */
-	F_ROLL, /* the members of a slot go, one after the other */
-	F_KILL_FOR_GOOD,
-	F_CUT_COORD_LONG,
-	F_STARVE, /* a link is not read for a long time */
-	FAULTS
-};
-
 static struct donor *any_donor(struct sim *s)
 {
 	return &s->donor[sim_draw(s, s->n_devs)];
@@ -42,7 +15,7 @@ static struct client *any_client(struct sim *s)
 	return &s->client[sim_draw(s, s->p.clients)];
 }
 
-static uint64_t span(struct sim *s, unsigned from, unsigned to)
+uint64_t nemesis_span(struct sim *s, unsigned from, unsigned to)
 {
 	return from + sim_draw(s, to - from + 1);
 }
@@ -52,40 +25,14 @@ static uint64_t some_time(struct sim *s)
 {
 	switch (sim_draw(s, 4)) {
 	case 0:
-		return span(s, 50, 400);
+		return nemesis_span(s, 50, 400);
 	case 1:
-		return span(s, 300, 1500);
+		return nemesis_span(s, 300, 1500);
 	case 2:
-		return span(s, 1000, 5000);
+		return nemesis_span(s, 1000, 5000);
 	default:
-		return span(s, 2000, 15000);
+		return nemesis_span(s, 2000, 15000);
 	}
-}
-
-/* --- the coordinator -------------------------------------------------------------- */
-
-static void coord_back_cb(struct sim *s, void *arg, uint64_t x)
-{
-	(void)arg;
-	(void)x;
-	if (!s->coord)
-		coord_start(s);
-}
-
-static void crash(struct sim *s)
-{
-	if (!s->coord)
-		return;
-	coord_kill(s, sim_chance(s, 500));
-	sim_at(s, s->now + span(s, 10, sim_chance(s, 200) ? 12000 : 2000),
-	       coord_back_cb, NULL, 0);
-}
-
-void nemesis_coord_crash(struct sim *s, void *arg, uint64_t gen)
-{
-	(void)arg;
-	if (gen == s->coord_gen && !s->healing)
-		crash(s);
 }
 
 /* --- donors ------------------------------------------------------------------------- */
@@ -104,7 +51,8 @@ static bool kill_donor(struct sim *s, struct donor *d, bool for_good)
 	if (for_good)
 		d->gone_for_good = true;
 	else
-		sim_at(s, s->now + span(s, 20, 8000), donor_back_cb, d, 0);
+		sim_at(s, s->now + nemesis_span(s, 20, 8000), donor_back_cb, d,
+		       0);
 	return true;
 }
 
@@ -198,7 +146,7 @@ static void leave(struct sim *s)
 	SAY(s, "dev %u wants to leave", d->dev);
 	d->leaving = true;
 	d->leave_ms = s->now;
-	sim_at(s, s->now + span(s, 1000, 30000), donor_back_cb, d, 0);
+	sim_at(s, s->now + nemesis_span(s, 1000, 30000), donor_back_cb, d, 0);
 }
 
 static void undrain_cb(struct sim *s, void *arg, uint64_t x)
@@ -231,7 +179,7 @@ static void drain(struct sim *s)
 	SAY(s, "dev %u is drained", d->dev);
 	d->draining = true;
 	coord_acts(s);
-	sim_at(s, s->now + span(s, 1000, 20000), undrain_cb, d, 0);
+	sim_at(s, s->now + nemesis_span(s, 1000, 20000), undrain_cb, d, 0);
 }
 
 static void forget(struct sim *s, struct donor *d)
@@ -258,7 +206,7 @@ static void rot(struct sim *s)
 		return;
 	ds = &d->slot[slot];
 	e = &ds->e[sim_draw(s, ds->n)];
-	if (e->state != LR_FOUND_VALUE || s->key[e->key].kind == KEY_REGISTER)
+	if (e->state != LR_FOUND_VALUE || key_is_mutable(s->key[e->key].kind))
 		return;
 	SAY(s, "dev %u: key %u rots", d->dev, e->key);
 	e->rotten = true;
@@ -283,8 +231,9 @@ static void slow(struct sim *s)
 	d->slow_permille = 100 + sim_draw(s, 900);
 	d->slow_ms = sim_chance(s, 500) ? 300 : 8000;
 	sim_at(s,
-	       s->now + (s->p.theme == THEME_SWEEP ? span(s, 10000, 90000) :
-						     some_time(s)),
+	       s->now + (s->p.theme == THEME_SWEEP ?
+				 nemesis_span(s, 10000, 90000) :
+				 some_time(s)),
 	       fast_cb, d, 0);
 }
 
@@ -296,7 +245,7 @@ static void accuse(struct sim *s)
 		return;
 	if (sim_chance(s, 500)) {
 		/* Its heartbeats are late. */
-		cut(s, d->node, SIM_COORD, span(s, 300, 1200));
+		cut(s, d->node, SIM_COORD, nemesis_span(s, 300, 1200));
 		return;
 	}
 	lr_coord_accused(s->coord, d->inc, s->now);
@@ -313,8 +262,8 @@ static void lag(struct sim *s)
 {
 	unsigned node = any_client(s)->node;
 
-	s->node[node].slow_ms = span(s, 500, 20000);
-	sim_at(s, s->now + span(s, 1000, 20000), unlag_cb, NULL, node);
+	s->node[node].slow_ms = nemesis_span(s, 500, 20000);
+	sim_at(s, s->now + nemesis_span(s, 1000, 20000), unlag_cb, NULL, node);
 }
 
 /* --- a slot whose members all go ----------------------------------------------------- */
@@ -334,7 +283,7 @@ static void roll_cb(struct sim *s, void *arg, uint64_t x)
 		if (d && kill_donor(s, d, false))
 			break;
 	}
-	sim_at(s, s->now + span(s, 700, 4000), roll_cb, NULL,
+	sim_at(s, s->now + nemesis_span(s, 700, 4000), roll_cb, NULL,
 	       (uint64_t)(left - 1) << 8 | slot);
 }
 
@@ -345,14 +294,15 @@ static void roll(struct sim *s)
 
 	SAY(s, "the members of slot %u go", slot);
 	if (sim_chance(s, 500))
-		net_pause(s, any_client(s)->node, s->now + span(s, 4000, 15000));
+		net_pause(s, any_client(s)->node,
+			  s->now + nemesis_span(s, 4000, 15000));
 	if (cfg->n && sim_chance(s, 500)) {
 		struct donor *d = donor_of(s, cfg->mem[sim_draw(s, cfg->n)]);
 
 		if (d)
-			cut_coord(s, d, span(s, 4000, 15000));
+			cut_coord(s, d, nemesis_span(s, 4000, 15000));
 	}
-	sim_at(s, s->now + span(s, 0, 1500), roll_cb, NULL,
+	sim_at(s, s->now + nemesis_span(s, 0, 1500), roll_cb, NULL,
 	       (uint64_t)(2 + sim_draw(s, 4)) << 8 | slot);
 }
 
@@ -365,8 +315,8 @@ static void pause_any(struct sim *s)
 	bool longer = s->p.theme == THEME_SWEEP && sim_chance(s, 300);
 
 	net_pause(s, node,
-		  s->now + (longer ? span(s, 122000, 160000) :
-				     span(s, 48000, 72000)));
+		  s->now + (longer ? nemesis_span(s, 122000, 160000) :
+				     nemesis_span(s, 48000, 72000)));
 }
 
 static struct work *find_closing(struct sim *s)
@@ -414,7 +364,7 @@ static void pause_long(struct sim *s)
 
 static void starve(struct sim *s)
 {
-	uint64_t until = s->now + span(s, 5000, 150000);
+	uint64_t until = s->now + nemesis_span(s, 5000, 150000);
 
 	for (size_t i = 0; i < s->n_conn; i++) {
 		struct conn *c = &s->conn[i];
@@ -428,7 +378,7 @@ static void strike(struct sim *s, enum fault f)
 {
 	switch (f) {
 	case F_COORD_CRASH:
-		crash(s);
+		nemesis_crash(s);
 		break;
 	case F_COORD_PAUSE:
 		net_pause(s, SIM_COORD, s->now + some_time(s));
@@ -491,7 +441,7 @@ static void strike(struct sim *s, enum fault f)
 		kill_for_good(s);
 		break;
 	case F_CUT_COORD_LONG:
-		cut_coord(s, any_donor(s), span(s, 50000, 100000));
+		cut_coord(s, any_donor(s), nemesis_span(s, 50000, 100000));
 		break;
 	case F_STARVE:
 		starve(s);
@@ -570,99 +520,3 @@ void nemesis_heal(struct sim *s)
 		heal_donor(s, &s->donor[i]);
 }
 
-/* --- what a run is like ------------------------------------------------------------------- */
-
-static void draw_net(struct sim *s, struct profile *p)
-{
-	p->delay_ms = sim_chance(s, 600) ? sim_draw(s, 2) : sim_draw(s, 20);
-	p->jitter_ms = sim_chance(s, 600) ? sim_draw(s, 4) : sim_draw(s, 60);
-	if (sim_chance(s, 500)) {
-		p->late_permille = 1 + sim_draw(s, 30);
-		p->late_ms = sim_chance(s, 500) ? 300 : 5000;
-	}
-}
-
-static void draw_works(struct sim *s, struct profile *p)
-{
-	p->op_ms = 60 + sim_draw(s, 400);
-	p->chunked = sim_chance(s, 500);
-	p->removals = sim_chance(s, 600);
-	p->pct[0] = 20;
-	p->pct[1] = p->chunked ? 10 : 0;
-	p->pct[2] = 30;
-	p->pct[3] = p->removals ? 12 : 0;
-	p->registers = sim_draw(s, 4);
-	p->pct[4] = p->registers ? 20 : 0;
-	p->pct[5] = p->registers ? 15 : 0;
-}
-
-static void draw_sizes(struct sim *s, struct profile *p)
-{
-	bool big = p->theme != THEME_SWEEP && sim_chance(s, 10);
-
-	p->nslots = LR_CLASSES * (1 + sim_draw(s, sim_chance(s, 800) ? 2 : 16));
-	p->devs = 3 + sim_draw(s, big ? 60 : 6);
-	if (big && sim_chance(s, 100))
-		p->devs = 200;
-	p->clients = 2 + sim_draw(s, 4);
-}
-
-static void draw_faults(struct sim *s, struct profile *p)
-{
-	uint32_t slow = 1u << F_PAUSE_LONG | 1u << F_CUT_COORD_LONG |
-			1u << F_STARVE;
-
-	p->faults = (uint32_t)sim_random(s) & (uint32_t)sim_random(s) &
-		    ((1u << FAULTS) - 1);
-	p->faults |= 1u << sim_draw(s, FAULTS);
-	if (p->theme == THEME_SWEEP)
-		p->faults = (p->faults & (uint32_t)sim_random(s)) | slow |
-			    1u << F_SLOW;
-	if (p->theme == THEME_SHORT || p->theme == THEME_SLOW)
-		p->faults &= ~slow;
-	if (p->theme == THEME_SLOW)
-		p->faults |= 1u << F_SLOW | 1u << F_LAG | 1u << F_ROLL;
-	if (!p->faults)
-		p->faults = 1u << F_KILL;
-}
-
-/* Long lives are few: they take long. */
-static enum theme draw_theme(struct sim *s)
-{
-	unsigned at = sim_draw(s, 100);
-
-	return at < 3 ? THEME_LONG :
-	       at < 5 ? THEME_SWEEP :
-	       at < 9 ? THEME_SLOW :
-			THEME_SHORT;
-}
-
-void nemesis_draw_profile(struct sim *s)
-{
-	struct profile *p = &s->p;
-
-	*p = (struct profile){ 0 };
-	p->theme = draw_theme(s);
-	if (s->theme)
-		p->theme = s->theme;
-	draw_sizes(s, p);
-	draw_net(s, p);
-	draw_works(s, p);
-	p->active_ms = 5000 + sim_draw(s, 15000);
-	p->fault_ms = 200 + sim_draw(s, 2500);
-	if (p->theme == THEME_LONG || p->theme == THEME_SWEEP) {
-		p->active_ms = 90000 + sim_draw(s, 60000);
-		p->op_ms *= 3;
-		p->fault_ms = 200 + sim_draw(s, 8000);
-	}
-	if (p->theme == THEME_SWEEP) {
-		p->active_ms = 180000 + sim_draw(s, 80000);
-		p->fault_ms = 4000 + sim_draw(s, 12000);
-		p->chunked = p->removals = true;
-		p->pct[1] = 25;
-		p->pct[3] = 12;
-	}
-	draw_faults(s, p);
-	p->careful = sim_chance(s, 750);
-	p->full = p->theme != THEME_SWEEP && sim_chance(s, 100);
-}

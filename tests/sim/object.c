@@ -430,6 +430,8 @@ void object_begin(struct sim *s, struct work *w)
 		store(s, w);
 	else if (w->kind == WORK_UPLOAD)
 		upload(s, w);
+	else if (s->n_objects && w->kind == WORK_FIND)
+		find_begin(s, w, draw_object(s));
 	else if (s->n_objects)
 		object_fetch(s, w, draw_object(s));
 	else

@@ -16,24 +16,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned long long u(uint64_t x)
-{
-	return x;
-}
-
 /* --- keys ------------------------------------------------------------------------ */
 
 uint32_t oracle_key(struct sim *s, enum key_kind kind, unsigned slot)
 {
 	uint32_t n = s->n_keys++;
 	struct key *k = &s->key[n];
+	unsigned per;
 
 	free(k->tags);
 	free(k->hist);
+	free(k->cas);
 	memset(k, 0, sizeof *k);
 	k->kind = kind;
 	k->slot = slot;
-	k->id.b[0] = (uint8_t)(slot / (s->p.nslots / LR_CLASSES) << 6);
+	per = s->p.nslots / LR_CLASSES;
+	k->id.b[0] = (uint8_t)(slot / per << 6);
+	k->id.b[1] = (uint8_t)(slot % per << 2);
 	k->id.b[14] = (uint8_t)(n >> 8);
 	k->id.b[15] = (uint8_t)n;
 	if (s->n_slot_key[slot] == s->cap_slot_key[slot]) {
@@ -100,6 +99,21 @@ void oracle_tag(struct sim *s, uint32_t key, const struct lr_tag *tag,
 	k->tags[k->n_tags++] = (struct tag_val){ *tag, val };
 }
 
+/* An update is carried out once: its tag is chosen once, too. */
+void oracle_ordered(struct sim *s, uint32_t key, const struct lr_tag *tag,
+		    uint64_t val)
+{
+	const struct key *k = &s->key[key];
+
+	for (unsigned i = 0; i < k->n_tags; i++)
+		if (k->tags[i].tag.writer == tag->writer &&
+		    k->tags[i].tag.seq == tag->seq &&
+		    k->tags[i].tag.ts != tag->ts)
+			sim_wrong(s, "I5: an update of name %u is carried out "
+				     "twice", key);
+	oracle_tag(s, key, tag, val);
+}
+
 bool oracle_must_be_there(const struct sim *s, const struct key *k)
 {
 	if (k->state != KEY_STORED || k->remove_began || k->may_lose ||
@@ -111,7 +125,7 @@ bool oracle_must_be_there(const struct sim *s, const struct key *k)
 
 /* Removed, and the TOMB has not died with all copies of its slot. A store that
  * was never confirmed may go on for a while. */
-static bool is_removed(const struct sim *s, const struct key *k)
+bool oracle_is_removed(const struct sim *s, const struct key *k)
 {
 	if (!k->removed_ms || s->lost_ce[k->slot] >= k->removed_ce)
 		return false;
@@ -120,7 +134,7 @@ static bool is_removed(const struct sim *s, const struct key *k)
 
 /* --- who counts ----------------------------------------------------------------- */
 
-static bool counts(const struct donor *d, unsigned slot,
+bool oracle_counts(const struct donor *d, unsigned slot,
 		   const struct lr_cfg *cfg)
 {
 	const struct lr_slot *st = &d->slot[slot].st;
@@ -133,12 +147,12 @@ static bool counts(const struct donor *d, unsigned slot,
 	return st->inst.ce == cfg->ce && st->status == LR_SLOT_SYNCED;
 }
 
-static struct donor *synced_member(struct sim *s, unsigned slot,
+struct donor *oracle_synced_member(struct sim *s, unsigned slot,
 				   const struct lr_cfg *cfg, unsigned i)
 {
 	struct donor *d = donor_of(s, cfg->mem[i]);
 
-	return d && counts(d, slot, cfg) ? d : NULL;
+	return d && oracle_counts(d, slot, cfg) ? d : NULL;
 }
 
 /* --- I4 -------------------------------------------------------------------------- */
@@ -149,28 +163,28 @@ static void check_has(struct sim *s, struct donor *d, unsigned slot,
 	const struct key *k = &s->key[key];
 	const struct entry *e = serve_find(d, slot, key);
 
-	if (k->kind == KEY_REGISTER) {
+	if (key_is_mutable(k->kind)) {
 		if (k->acked.ts && !k->has_removals &&
 		    (!e || lr_tag_cmp(&e->tag, &k->acked) < 0))
-			sim_wrong(s, "I4: dev %u lacks register %u ts %llu",
-				  d->dev, key, u(k->acked.ts));
+			sim_wrong(s, "I4: dev %u lacks value %u ts %llu",
+				  d->dev, key, oracle_u(k->acked.ts));
 		return;
 	}
-	if (is_removed(s, k) && e && e->state == LR_FOUND_VALUE &&
+	if (oracle_is_removed(s, k) && e && e->state == LR_FOUND_VALUE &&
 	    d->slot[slot].st.inst.ce >= k->removed_ce)
 		sim_wrong(s, "dev %u has %u that was removed", d->dev, key);
 	if (!oracle_must_be_there(s, k))
 		return;
 	if (!e)
 		sim_wrong(s, "I4: dev %u lacks %u, stored under ce %llu",
-			  d->dev, key, u(k->acked_ce));
+			  d->dev, key, oracle_u(k->acked_ce));
 	else if (lr_tag_cmp(&e->tag, &k->acked) != 0 ||
 		 (e->state != LR_FOUND_VALUE && !k->corrupted))
 		sim_wrong(s, "I4: dev %u has key %u otherwise than stored",
 			  d->dev, key);
 }
 
-static void check_all(struct sim *s, struct donor *d, unsigned slot)
+void oracle_check_all(struct sim *s, struct donor *d, unsigned slot)
 {
 	for (unsigned i = 0; i < s->n_slot_key[slot]; i++)
 		check_has(s, d, slot, s->slot_key[slot][i]);
@@ -178,8 +192,8 @@ static void check_all(struct sim *s, struct donor *d, unsigned slot)
 
 void oracle_donor_slot(struct sim *s, struct donor *d, unsigned slot)
 {
-	if (counts(d, slot, &s->committed[slot]))
-		check_all(s, d, slot);
+	if (oracle_counts(d, slot, &s->committed[slot]))
+		oracle_check_all(s, d, slot);
 }
 
 static void check_members(struct sim *s, unsigned slot, uint32_t key)
@@ -187,7 +201,7 @@ static void check_members(struct sim *s, unsigned slot, uint32_t key)
 	const struct lr_cfg *cfg = &s->committed[slot];
 
 	for (unsigned i = 0; i < cfg->n; i++) {
-		struct donor *d = synced_member(s, slot, cfg, i);
+		struct donor *d = oracle_synced_member(s, slot, cfg, i);
 
 		if (d)
 			check_has(s, d, slot, key);
@@ -200,7 +214,7 @@ static void look_for_rot(struct sim *s, uint32_t key)
 	const struct lr_cfg *cfg = &s->committed[k->slot];
 
 	for (unsigned i = 0; i < cfg->n; i++) {
-		struct donor *d = synced_member(s, k->slot, cfg, i);
+		struct donor *d = oracle_synced_member(s, k->slot, cfg, i);
 		struct entry *e = d ? serve_find(d, k->slot, key) : NULL;
 
 		if (e && e->state == LR_FOUND_VALUE && !e->rotten &&
@@ -224,7 +238,7 @@ void oracle_acked(struct sim *s, uint32_t key, const struct lr_tag *tag,
 	}
 	k->acked = *tag;
 	k->acked_ce = ce;
-	if (k->kind != KEY_REGISTER)
+	if (!key_is_mutable(k->kind))
 		k->may_lose = false;
 	if (k->corrupted)
 		look_for_rot(s, key);
@@ -253,7 +267,7 @@ void oracle_swept(struct sim *s, uint32_t key, uint64_t ce)
 static void note_loss(struct sim *s, unsigned slot)
 {
 	SAY(s, "oracle: slot %u ce %llu has no copy left", slot,
-	    u(s->committed[slot].ce));
+	    oracle_u(s->committed[slot].ce));
 	s->lost_ce[slot] = s->committed[slot].ce;
 	s->lost_at[slot] = s->now;
 	for (unsigned i = 0; i < s->n_slot_key[slot]; i++) {
@@ -264,19 +278,19 @@ static void note_loss(struct sim *s, unsigned slot)
 	}
 }
 
-static void look_for_loss(struct sim *s, unsigned slot)
+void oracle_look_for_loss(struct sim *s, unsigned slot)
 {
 	const struct lr_cfg *cfg = &s->committed[slot];
 
 	if (!cfg->ce || s->lost_ce[slot] == cfg->ce)
 		return;
 	for (unsigned i = 0; i < cfg->n; i++)
-		if (synced_member(s, slot, cfg, i))
+		if (oracle_synced_member(s, slot, cfg, i))
 			return;
 	note_loss(s, slot);
 }
 
-static void look_for_all_rot(struct sim *s)
+void oracle_look_for_all_rot(struct sim *s)
 {
 	for (uint32_t i = 0; s->n_corrupted && i < s->n_keys; i++)
 		if (s->key[i].corrupted && !s->key[i].may_lose)
@@ -286,8 +300,8 @@ static void look_for_all_rot(struct sim *s)
 void oracle_deaths(struct sim *s)
 {
 	for (unsigned i = 0; i < s->p.nslots; i++)
-		look_for_loss(s, i);
-	look_for_all_rot(s);
+		oracle_look_for_loss(s, i);
+	oracle_look_for_all_rot(s);
 }
 
 static bool is_solid(struct sim *s, const struct donor *d)
@@ -299,10 +313,10 @@ static bool is_solid(struct sim *s, const struct donor *d)
 static bool only_one(struct sim *s, const struct donor *d, unsigned slot,
 		     const struct lr_cfg *cfg)
 {
-	if (!counts(d, slot, cfg))
+	if (!oracle_counts(d, slot, cfg))
 		return false;
 	for (unsigned i = 0; i < cfg->n; i++) {
-		struct donor *o = synced_member(s, slot, cfg, i);
+		struct donor *o = oracle_synced_member(s, slot, cfg, i);
 
 		if (o && o != d && is_solid(s, o))
 			return false;
@@ -320,220 +334,6 @@ bool oracle_would_lose(struct sim *s, const struct donor *d)
 	return false;
 }
 
-/* --- I1, I3 ---------------------------------------------------------------------- */
-
-static bool same_cfg(const struct lr_cfg *a, const struct lr_cfg *b)
-{
-	return a->n == b->n && a->src == b->src && a->lost == b->lost &&
-	       !memcmp(a->mem, b->mem, a->n * sizeof a->mem[0]);
-}
-
-static void remember(struct sim *s, unsigned slot, const struct lr_cfg *cfg)
-{
-	struct past_cfg *p = &s->past[slot];
-
-	for (unsigned i = p->n; i-- > 0;) {
-		if (p->cfg[i].ce != cfg->ce)
-			continue;
-		if (!same_cfg(&p->cfg[i], cfg))
-			sim_wrong(s, "I1: slot %u has two of ce %llu", slot,
-				  u(cfg->ce));
-		return;
-	}
-	if (!lr_cfg_valid(cfg))
-		sim_wrong(s, "slot %u: an impossible configuration", slot);
-	if (p->n == p->cap) {
-		p->cap = p->cap * 2 + 16;
-		p->cfg = realloc(p->cfg, p->cap * sizeof *p->cfg);
-		if (!p->cfg)
-			abort();
-	}
-	p->cfg[p->n++] = *cfg;
-}
-
-void oracle_cfg(struct sim *s, unsigned slot, const struct lr_cfg *cfg)
-{
-	if (!cfg->ce)
-		return;
-	remember(s, slot, cfg);
-	if (cfg->ce > s->committed[slot].ce)
-		sim_wrong(s, "slot %u: ce %llu is used before it is persisted",
-			  slot, u(cfg->ce));
-}
-
-static const struct seal_ack *ack_of(struct sim *s, uint64_t inc,
-				     unsigned slot, uint64_t epoch)
-{
-	const struct seal_ack *a = &s->ack[donor_dev(inc)][slot];
-
-	return a->inc == inc && a->epoch == epoch ? a : NULL;
-}
-
-static bool could_be_source(struct sim *s, const struct lr_cfg *old,
-			    unsigned i, unsigned slot, uint64_t epoch)
-{
-	const struct seal_ack *a = ack_of(s, old->mem[i], slot, epoch);
-
-	if (!a)
-		return false;
-	if (a->ce == old->ce)
-		return a->synced;
-	return old->src >> i & 1 && !(old->lost & LR_LOST_MERGE);
-}
-
-static bool is_proven(struct sim *s, uint64_t inc, unsigned slot,
-		      uint64_t epoch)
-{
-	const struct donor *d = &s->donor[donor_dev(inc)];
-
-	return ack_of(s, inc, slot, epoch) || d->said_hello > inc ||
-	       d->forgotten >= inc;
-}
-
-static void check_lost(struct sim *s, unsigned slot, const struct lr_cfg *old,
-		       const struct lr_cfg *cfg)
-{
-	for (unsigned i = 0; i < old->n; i++) {
-		struct donor *d = donor_of(s, old->mem[i]);
-		int at = lr_cfg_index(cfg, old->mem[i]);
-
-		if (!is_proven(s, old->mem[i], slot, cfg->ce))
-			sim_wrong(s, "slot %u is called lost without proof",
-				  slot);
-		if (d && could_be_source(s, old, i, slot, cfg->ce))
-			sim_wrong(s, "slot %u is called lost, dev %u has it",
-				  slot, donor_dev(old->mem[i]));
-		if (d && d->slot[slot].n &&
-		    d->slot[slot].st.inst.ce == old->ce &&
-		    (at < 0 || !(cfg->src >> at & 1)))
-			sim_wrong(s, "slot %u is lost, dev %u will be emptied",
-				  slot, d->dev);
-	}
-}
-
-static void check_next(struct sim *s, unsigned slot, const struct lr_cfg *old,
-		       const struct lr_cfg *cfg)
-{
-	bool kept = false;
-
-	if (cfg->ce < old->ce)
-		sim_wrong(s, "slot %u: the epoch went back", slot);
-	for (unsigned i = 0; i < old->n; i++) {
-		int at = lr_cfg_index(cfg, old->mem[i]);
-
-		if (at < 0 || !(cfg->src >> at & 1))
-			continue;
-		if (could_be_source(s, old, i, slot, cfg->ce))
-			kept = true;
-		else if (!(cfg->lost & LR_LOST_MARK))
-			sim_wrong(s, "I3: slot %u: dev %u is no source", slot,
-				  donor_dev(old->mem[i]));
-	}
-	if (kept)
-		return;
-	if (!(cfg->lost & LR_LOST_MARK))
-		sim_wrong(s, "I3: slot %u: no source was kept", slot);
-	check_lost(s, slot, old, cfg);
-}
-
-static unsigned count_usable(struct sim *s)
-{
-	struct lr_coord_row *row = calloc(SIM_DEVS * 2, sizeof *row);
-	size_t n = row ? lr_coord_rows(s->coord, row, SIM_DEVS * 2) : 0;
-	unsigned up = 0;
-
-	for (size_t i = 0; i < n && i < SIM_DEVS * 2; i++) {
-		unsigned dev = donor_dev(row[i].d.member.inc);
-
-		up += row[i].state == LR_DONOR_UP &&
-		      net_alive(&s->peer[dev], 1) &&
-		      s->peer[dev].c->hello_done;
-	}
-	free(row);
-	return up;
-}
-
-/* The coordinator hears of it. */
-void oracle_sealed(struct sim *s, const struct msg *m)
-{
-	for (size_t i = 0; i < m->blob->n; i++) {
-		struct seal_ack *a =
-			&s->ack[donor_dev(m->inc)][m->blob->reports[i].slot];
-
-		if (a->inc == m->inc && a->epoch == m->epoch)
-			a->heard = true;
-	}
-}
-
-/* A removal on purpose leaves as many synced copies as there can be. Who was
- * told to stop does not wait for all of them. */
-static void check_removed(struct sim *s, unsigned slot,
-			  const struct lr_cfg *old, const struct lr_cfg *cfg)
-{
-	unsigned copies = slot / (s->p.nslots / LR_CLASSES) + 1;
-	unsigned src = (unsigned)__builtin_popcount(cfg->src), up;
-
-	if (src >= copies)
-		return;
-	for (unsigned i = 0; i < old->n; i++) {
-		struct donor *d = donor_of(s, old->mem[i]);
-
-		if (!d || lr_cfg_index(cfg, old->mem[i]) >= 0 || d->leaving ||
-		    !could_be_source(s, old, i, slot, cfg->ce) ||
-		    !s->ack[d->dev][slot].heard)
-			continue;
-		up = count_usable(s);
-		if (src < (copies < up ? copies : up))
-			sim_wrong(s, "slot %u: dev %u was removed too early",
-				  slot, d->dev);
-	}
-}
-
-void oracle_decided(struct sim *s, const struct lr_view *v)
-{
-	for (unsigned i = 0; i < s->p.nslots; i++)
-		if (s->committed[i].ce && v->cfg[i].ce > s->committed[i].ce)
-			check_removed(s, i, &s->committed[i], &v->cfg[i]);
-}
-
-static void tell_commit(struct sim *s, unsigned slot, const struct lr_cfg *cfg)
-{
-	char buf[160];
-	int n = 0;
-
-	for (unsigned i = 0; i < cfg->n; i++)
-		n += snprintf(buf + n, sizeof buf - (size_t)n, " %u%s",
-			      donor_dev(cfg->mem[i]),
-			      cfg->src >> i & 1 ? "*" : "");
-	SAY(s, "committed: slot %u ce %llu =%s%s", slot, u(cfg->ce), buf,
-	    cfg->lost ? " LOST" : "");
-}
-
-void oracle_commit(struct sim *s, const struct lr_view *v)
-{
-	for (unsigned i = 0; i < s->p.nslots; i++) {
-		struct lr_cfg old = s->committed[i];
-		const struct lr_cfg *cfg = &v->cfg[i];
-
-		if (!cfg->ce || cfg->ce == old.ce)
-			continue;
-		if (s->verbose)
-			tell_commit(s, i, cfg);
-		remember(s, i, cfg);
-		if (old.ce)
-			check_next(s, i, &old, cfg);
-		s->committed[i] = *cfg;
-		for (unsigned k = 0; k < cfg->n; k++) {
-			struct donor *d = synced_member(s, i, cfg, k);
-
-			if (d)
-				check_all(s, d, i);
-		}
-		look_for_loss(s, i);
-	}
-	look_for_all_rot(s);
-}
-
 /* --- I2, and what is stored ---------------------------------------------------------- */
 
 void oracle_admitted(struct sim *s, struct donor *d, unsigned slot,
@@ -543,7 +343,7 @@ void oracle_admitted(struct sim *s, struct donor *d, unsigned slot,
 
 	if (st->inst.ce != ce || st->prom > ce)
 		sim_wrong(s, "I2: dev %u admitted ce %llu in slot %u", d->dev,
-			  u(ce), slot);
+			  oracle_u(ce), slot);
 }
 
 void oracle_stored(struct sim *s, struct donor *d, unsigned slot,
@@ -554,19 +354,19 @@ void oracle_stored(struct sim *s, struct donor *d, unsigned slot,
 	uint64_t val;
 
 	/* At a copy that was left behind it does no harm. */
-	if (e->state == LR_FOUND_TOMB && k->kind != KEY_REGISTER &&
-	    counts(d, slot, &s->committed[slot]) && oracle_must_be_there(s, k))
+	if (e->state == LR_FOUND_TOMB && !key_is_mutable(k->kind) &&
+	    oracle_counts(d, slot, &s->committed[slot]) && oracle_must_be_there(s, k))
 		sim_wrong(s, "dev %u buries %u that is stored", d->dev,
 			  e->key);
 	if (e->state != LR_FOUND_VALUE)
 		return;
 	/* A store that was never confirmed may still try members that have not
 	 * pulled its TOMB so far. */
-	if (k->swept && !open && counts(d, slot, &s->committed[slot]) &&
+	if (k->swept && !open && oracle_counts(d, slot, &s->committed[slot]) &&
 	    s->lost_ce[slot] < k->removed_ce)
 		sim_wrong(s, "dev %u stores %u after it was swept", d->dev,
 			  e->key);
-	if (is_removed(s, k) && d->slot[slot].st.inst.ce >= k->removed_ce)
+	if (oracle_is_removed(s, k) && d->slot[slot].st.inst.ce >= k->removed_ce)
 		sim_wrong(s, "dev %u stores %u that was removed", d->dev,
 			  e->key);
 	if (!open && (!oracle_val(s, e->key, &e->tag, &val) || val != e->val))
@@ -574,113 +374,3 @@ void oracle_stored(struct sim *s, struct donor *d, unsigned slot,
 			  d->dev, e->key);
 }
 
-/* --- what clients see ------------------------------------------------------------------ */
-
-static void fetched_value(struct sim *s, const struct work *w,
-			  const struct cop *o, const struct key *k)
-{
-	if (o->op.tag.ts != LR_TS_CLOSED) {
-		if (oracle_must_be_there(s, k) &&
-		    k->acked_ms < w->started_ms)
-			sim_wrong(s, "object %u is open again", w->key);
-		return;
-	}
-	if (o->got != k->val)
-		sim_wrong(s, "object %u has a wrong value", w->key);
-	/* Who missed a view may still get it, and what was never confirmed may
-	 * be seen once more. */
-	if (is_removed(s, k) && k->removed_ms < w->started_ms &&
-	    o->op.cfg.ce >= k->removed_ce)
-		sim_wrong(s, "object %u was removed and is back", w->key);
-}
-
-void oracle_fetched(struct sim *s, const struct work *w, const struct cop *o)
-{
-	const struct key *k = &s->key[w->key];
-	bool must = k->state == KEY_STORED && k->acked_ms < w->started_ms &&
-		    !k->remove_began &&
-		    !(k->expires && s->now >= k->expires);
-
-	SAY(s, "client %u fetched %u: %s", w->c->node - SIM_CLIENT0, w->key,
-	    lr_err_name(o->op.result));
-	switch (o->op.result) {
-	case LR_E_OK:
-		fetched_value(s, w, o, k);
-		break;
-	case LR_E_ABSENT:
-		s->absents++;
-		if (must)
-			sim_wrong(s, "object %u is called absent", w->key);
-		break;
-	case LR_E_LOST:
-		s->losts++;
-		if (must && !k->may_lose)
-			sim_wrong(s, "object %u is called lost", w->key);
-		break;
-	default:
-		if (w->final)
-			sim_wrong(s, "object %u cannot be read at the end: %s",
-				  w->key, lr_err_name(o->op.result));
-		break;
-	}
-}
-
-/* --- at the end ------------------------------------------------------------------------ */
-
-static bool slot_healed(struct sim *s, unsigned slot, unsigned up, char *why,
-			size_t cap)
-{
-	const struct lr_cfg *cfg = &lr_coord_view(s->coord)->cfg[slot];
-	unsigned copies = slot / (s->p.nslots / LR_CLASSES) + 1;
-
-	if (!cfg->ce || cfg->n != (copies < up ? copies : up)) {
-		snprintf(why, cap, "slot %u has %u members", slot, cfg->n);
-		return false;
-	}
-	for (unsigned i = 0; i < cfg->n; i++) {
-		struct donor *d = donor_of(s, cfg->mem[i]);
-
-		if (d && lr_cfg_synced(cfg, d->inc) &&
-		    lr_slot_admit(&d->slot[slot].st, cfg->ce) == LR_E_OK &&
-		    d->slot[slot].st.status == LR_SLOT_SYNCED)
-			continue;
-		snprintf(why, cap,
-			 "slot %u ce %llu: dev %u is %s, prom %llu", slot,
-			 u(cfg->ce), donor_dev(cfg->mem[i]),
-			 !d ? "gone" : "not synced",
-			 d ? u(d->slot[slot].st.prom) : 0);
-		return false;
-	}
-	return true;
-}
-
-bool oracle_healed(struct sim *s, char *why, size_t cap)
-{
-	unsigned up = 0;
-
-	snprintf(why, cap, "no coordinator");
-	if (!s->coord)
-		return false;
-	for (unsigned i = 0; i < s->n_devs; i++)
-		up += s->node[s->donor[i].node].up && !s->donor[i].leaving &&
-		      !s->donor[i].draining;
-	for (unsigned i = 0; i < s->p.nslots; i++)
-		if (!slot_healed(s, i, up, why, cap))
-			return false;
-	return true;
-}
-
-void oracle_final(struct sim *s)
-{
-	char why[200];
-
-	for (unsigned i = 0; i < s->n_registers; i++) {
-		const struct key *k = &s->key[i];
-
-		if (k->may_lose)
-			continue; /* what was lost may be read as before */
-		s->lin_ops += k->n_hist;
-		if (!lin_check(k->hist, k->n_hist, why, sizeof why))
-			sim_wrong(s, "register %u: %s", i, why);
-	}
-}

@@ -125,6 +125,7 @@ static void ask(struct sim *s, struct donor *d, struct conn *c, unsigned slot,
 	m->inc = c->inc;
 	m->key = q->key;
 	m->first = a->first;
+	m->asker = ASKER_PULL;
 	m->flags = LR_GET_SYNC;
 	net_send(s, c, 1, m);
 	sim_at(s, s->now + (scan ? SCAN_MS : FETCH_MS), timeout_cb, q,
@@ -170,6 +171,7 @@ static void ended(struct sim *s, struct donor *d, unsigned slot, bool synced)
 		SAY(s, "dev %u is synced in slot %u ce %llu, %u entries",
 		    d->dev, slot, (unsigned long long)ce, ds->n);
 		oracle_donor_slot(s, d, slot);
+		report_slot(d, slot);
 	} else if (!synced) {
 		SAY(s, "dev %u has no room for slot %u", d->dev, slot);
 		ds->tell_full = true;

@@ -79,6 +79,7 @@ enum lr_err serve_store(struct sim *s, struct donor *d, unsigned slot,
 		d->entries++;
 	}
 	oracle_stored(s, d, slot, &mine);
+	report_changed(s, d, slot, mine.key);
 	return LR_E_OK;
 }
 
@@ -101,31 +102,36 @@ static struct msg *reply(struct sim *s, enum msg_type type,
 {
 	struct msg *r = net_msg(s, type);
 
+	r->asker = m->asker;
 	r->who = m->who;
 	r->life = m->life;
 	r->place = m->place;
 	r->no = m->no;
 	r->slot = m->slot;
 	r->key = m->key;
-	if (m->type != MSG_PUT)
-		r->flags = m->flags & LR_GET_SYNC;
 	return r;
+}
+
+static void refuse(struct sim *s, struct donor *d, struct conn *c,
+		   struct msg *m, enum msg_type answer)
+{
+	struct msg *r = reply(s, answer, m);
+
+	r->err = LR_E_STALE;
+	r->cfg = d->slot[m->slot].st.inst;
+	net_send(s, c, 0, r);
 }
 
 static bool admit(struct sim *s, struct donor *d, struct conn *c,
 		  struct msg *m, enum msg_type answer)
 {
 	const struct lr_slot *st = &d->slot[m->slot].st;
-	struct msg *r;
 
 	if (m->inc == d->inc && lr_slot_admit(st, m->ce) == LR_E_OK) {
 		oracle_admitted(s, d, m->slot, m->ce);
 		return true;
 	}
-	r = reply(s, answer, m);
-	r->err = LR_E_STALE;
-	r->cfg = st->inst;
-	net_send(s, c, 0, r);
+	refuse(s, d, c, m, answer);
 	return false;
 }
 
@@ -318,6 +324,17 @@ static void serve_scan(struct sim *s, struct donor *d, struct conn *c,
 	net_send(s, c, 0, r);
 }
 
+static void serve_update(struct sim *s, struct donor *d, struct conn *c,
+			 struct msg *m)
+{
+	const struct lr_slot *st = &d->slot[m->slot].st;
+
+	if (m->inc == d->inc && lr_update_admit(st, m->ce, d->inc) == LR_E_OK)
+		order_serve(s, d, c, m);
+	else
+		refuse(s, d, c, m, MSG_UPDATE_R);
+}
+
 static void serve_view(struct sim *s, struct donor *d, struct conn *c)
 {
 	struct msg *r;
@@ -350,6 +367,13 @@ void serve_recv(struct sim *s, struct donor *d, struct conn *c, struct msg *m)
 		break;
 	case MSG_SCAN:
 		serve_scan(s, d, c, m);
+		break;
+	case MSG_UPDATE:
+		serve_update(s, d, c, m);
+		break;
+	case MSG_FIND:
+		if (admit(s, d, c, m, MSG_FIND_R))
+			find_serve(s, d, c, reply(s, MSG_FIND_R, m));
 		break;
 	case MSG_VIEW_GET:
 		serve_view(s, d, c);

@@ -151,6 +151,8 @@ static void clear(struct sim *s)
 	for (unsigned i = 0; i < s->n_keys; i++) {
 		free(s->key[i].tags);
 		free(s->key[i].hist);
+		free(s->key[i].cas);
+		s->key[i].cas = NULL;
 		s->key[i].tags = NULL;
 		s->key[i].hist = NULL;
 	}
@@ -163,12 +165,16 @@ static void clear(struct sim *s)
 	memset(s->committed, 0, sizeof s->committed);
 	memset(s->lost_ce, 0, sizeof s->lost_ce);
 	s->n_heap = 0;
+	memset(s->disk_holds, 1, sizeof s->disk_holds); /* nothing is known */
 	s->n_devs = s->n_keys = s->n_objects = s->n_registers = 0;
+	s->n_names = 0;
+	s->holds_ms = 0;
 	s->n_ops = s->n_corrupted = 0;
 	s->next_val = s->lin_clock = s->disk_prepared = s->seq = 0;
 	s->coord_gen = 0;
 	s->on_disk = s->healing = false;
 	s->final_next = s->final_out = 0;
+	s->final_listed = false;
 	s->wrong[0] = '\0';
 }
 
@@ -195,6 +201,10 @@ static void begin(struct sim *s)
 	for (unsigned i = 0; i < s->p.registers; i++) {
 		oracle_key(s, KEY_REGISTER, sim_draw(s, s->p.nslots));
 		s->n_registers++;
+	}
+	for (unsigned i = 0; i < s->p.names; i++) {
+		oracle_key(s, KEY_NAME, sim_draw(s, s->p.nslots));
+		s->n_names++;
 	}
 	for (unsigned i = 0; i < s->p.clients; i++)
 		client_start(s, i);
@@ -252,7 +262,7 @@ static void read_all(struct sim *s)
 	client_final(s);
 	while (!s->wrong[0] && s->now < end && s->final_out)
 		run_until(s, s->now + 100);
-	if (!s->wrong[0] && s->final_next < s->n_keys)
+	if (!s->wrong[0] && (s->final_next < s->n_keys || s->final_out))
 		sim_wrong(s, "not all could be read at the end");
 }
 

@@ -72,7 +72,14 @@ void client_recv(struct sim *s, struct client *c, struct conn *conn,
 		break;
 	case MSG_GET_R:
 	case MSG_PUT_R:
+	case MSG_UPDATE_R:
 		agent_reply(s, &c->ag, m);
+		break;
+	case MSG_LIST_R:
+		list_reply(s, c, m);
+		break;
+	case MSG_FIND_R:
+		find_reply(s, c, conn, m);
 		break;
 	default:
 		break;
@@ -100,14 +107,31 @@ void work_over(struct sim *s, struct work *w)
 	client_final(s);
 }
 
+static struct work *free_work(struct sim *s, struct client *c)
+{
+	for (unsigned i = 0; i < SIM_WORKS; i++) {
+		struct work *w = &c->work[i];
+		uint32_t life = w->life + 1;
+
+		if (w->kind)
+			continue;
+		memset(w, 0, sizeof *w);
+		w->life = life;
+		w->c = c;
+		w->started_ms = s->now;
+		return w;
+	}
+	return NULL;
+}
+
 static enum work_kind draw_kind(struct sim *s)
 {
 	unsigned all = 0, at;
 
-	for (unsigned i = 0; i < 6; i++)
+	for (unsigned i = 0; i < WORKS - 1; i++)
 		all += s->p.pct[i];
 	at = sim_draw(s, all);
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < WORKS - 1; i++) {
 		if (at < s->p.pct[i])
 			return (enum work_kind)(i + WORK_STORE);
 		at -= s->p.pct[i];
@@ -115,27 +139,34 @@ static enum work_kind draw_kind(struct sim *s)
 	return WORK_FETCH;
 }
 
+static void begin_kind(struct sim *s, struct work *w)
+{
+	switch (w->kind) {
+	case WORK_READ:
+	case WORK_WRITE:
+		register_begin(s, w);
+		break;
+	case WORK_NAME_GET:
+	case WORK_NAME_SET:
+		name_begin(s, w);
+		break;
+	case WORK_LIST:
+		list_begin(s, w);
+		break;
+	default:
+		object_begin(s, w);
+	}
+}
+
 static void begin(struct sim *s, struct client *c)
 {
-	struct work *w = NULL;
-	uint32_t life;
+	struct work *w = free_work(s, c);
 
-	for (unsigned i = 0; i < SIM_WORKS && !w; i++)
-		if (!c->work[i].kind)
-			w = &c->work[i];
 	if (!w || s->n_keys + 8 > SIM_KEYS || !c->ag.rx.view.run)
 		return;
-	life = w->life + 1;
-	memset(w, 0, sizeof *w);
-	w->life = life;
-	w->c = c;
 	w->kind = draw_kind(s);
-	w->started_ms = s->now;
 	w->handle = (unsigned)(w - c->work) & 1;
-	if (w->kind == WORK_READ || w->kind == WORK_WRITE)
-		register_begin(s, w);
-	else
-		object_begin(s, w);
+	begin_kind(s, w);
 }
 
 static void next_cb(struct sim *s, void *arg, uint64_t life)
@@ -321,30 +352,35 @@ void register_begin(struct sim *s, struct work *w)
 static bool begin_final(struct sim *s, struct client *c, uint32_t key)
 {
 	const struct key *k = &s->key[key];
-	struct work *w = NULL;
-	uint32_t life;
+	struct work *w;
 
 	if (k->kind == KEY_CHUNK)
 		return true;
-	for (unsigned i = 0; i < SIM_WORKS && !w; i++)
-		if (!c->work[i].kind)
-			w = &c->work[i];
+	w = free_work(s, c);
 	if (!w)
 		return false;
-	life = w->life + 1;
-	memset(w, 0, sizeof *w);
-	w->life = life;
-	w->c = c;
 	w->final = true;
-	w->started_ms = s->now;
 	w->key = key;
-	w->kind = k->kind == KEY_REGISTER ? WORK_READ : WORK_FETCH;
+	w->kind = k->kind == KEY_REGISTER ? WORK_READ :
+		  k->kind == KEY_NAME	  ? WORK_NAME_GET :
+					    WORK_FETCH;
 	s->final_out++;
-	if (w->kind == WORK_READ)
-		register_begin(s, w);
-	else
+	if (w->kind == WORK_FETCH)
 		object_fetch(s, w, key);
+	else
+		begin_kind(s, w);
 	return true;
+}
+
+static void list_final(struct sim *s, struct client *c)
+{
+	struct work *w = free_work(s, c);
+
+	s->final_listed = true;
+	s->final_out++;
+	w->kind = WORK_LIST;
+	w->final = true;
+	list_begin(s, w);
 }
 
 void client_final(struct sim *s)
@@ -356,4 +392,6 @@ void client_final(struct sim *s)
 	while (s->final_next < s->n_keys && s->final_out < SIM_WORKS &&
 	       begin_final(s, c, s->final_next))
 		s->final_next++;
+	if (s->final_next == s->n_keys && !s->final_out && !s->final_listed)
+		list_final(s, c);
 }
