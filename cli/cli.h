@@ -55,6 +55,7 @@ int cli_ping(struct cli *c, int argc, char **argv);
 int cli_pending(struct cli *c, int argc, char **argv);
 int cli_admit(struct cli *c, int argc, char **argv);
 int cli_invite(struct cli *c, int argc, char **argv);
+int cli_pool(struct cli *c, int argc, char **argv);
 int cli_join(struct cli *c, int argc, char **argv);
 int cli_refuse(struct cli *c, int argc, char **argv);
 int cli_lend(struct cli *c, int argc, char **argv);

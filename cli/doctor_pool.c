@@ -320,6 +320,11 @@ static void tell_admission(struct doctor *d, const struct doctor_daemon *m)
 			     "not answer it",
 			     m->name);
 		break;
+	case LR_HERE_VERSION:
+		doctor_wrong(d, "admitted", 4,
+			     "upgrade lanram on the older side",
+			     "the %s is told: %s", m->name, m->here.text);
+		break;
 	case LR_HERE_WRONG_POOL:
 		break; /* told with the key */
 	case LR_HERE_SEARCHING:

@@ -69,6 +69,11 @@ static int not_in_pool(const struct cli *c, const struct cli_here *here)
 			       "again by itself",
 			       here->pool, here->coordinator,
 			       here->text[0] ? ": " : "", here->text);
+	case LR_HERE_VERSION:
+		return out_say(4,
+			       "the coordinator of pool \"%s\" on %s answers: "
+			       "%s",
+			       here->pool, here->coordinator, here->text);
 	case LR_HERE_WRONG_POOL:
 		return out_say(6,
 			       "another pool calls itself \"%s\" here: its "

@@ -27,6 +27,7 @@ cli_lanram_SOURCES = \
 	cli/output.h \
 	cli/ping.c \
 	cli/pool.c \
+	cli/pool_admin.c \
 	cli/pool_donors.h \
 	cli/progress.c \
 	cli/progress.h \

@@ -176,6 +176,11 @@ void lr_base_say_state(struct lr_base *b, struct lr_attach *a,
 			 "anew, remove %s/pool.%s and restart",
 			 b->cfg->pool, b->cfg->state_dir, b->cfg->pool);
 		break;
+	case LR_HERE_VERSION:
+		snprintf(status, sizeof status,
+			 "pool \"%s\" at %s cannot be spoken to: %s",
+			 b->cfg->pool, lr_attach_address(a), lr_attach_text(a));
+		break;
 	case LR_HERE_READY:
 		snprintf(status, sizeof status, "in pool \"%s\" through %s",
 			 b->cfg->pool, lr_attach_address(a));

@@ -21,6 +21,10 @@ static const char *standing(const struct tui_here *h, char *out, size_t cap)
 		snprintf(out, cap, "meets another pool of the name %s",
 			 h->pool_name);
 		break;
+	case LR_HERE_VERSION:
+		snprintf(out, cap, "pool %s is of another version",
+			 h->pool_name);
+		break;
 	case LR_HERE_AWAY:
 		snprintf(out, cap, "in pool %s; its coordinator does not answer",
 			 h->pool_name);

@@ -165,6 +165,24 @@ static void serve_uninvite(struct lr_peer *p, const struct lr_frame *f)
 			      "stays (`lanram revoke`)");
 }
 
+/* --- a restored coordinator ------------------------------------------------- */
+
+static void serve_confirm(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_msg_confirm m;
+
+	if (!lr_dec_confirm(f->meta, f->h.meta, &m) ||
+	    !lr_query_must_be_admin(p, f, m.uid))
+		return;
+	if (!lr_coord_is_waiting(p->k->rules)) {
+		lr_query_done(p, f, LR_E_OK, "it waits for nobody");
+		return;
+	}
+	lr_coord_confirm(p->k->rules, lr_now_ms());
+	lr_query_done(p, f, LR_E_OK,
+		      "it goes on, above every epoch that donors have seen");
+}
+
 bool lr_admission_frame(struct lr_peer *p, const struct lr_frame *f)
 {
 	static const struct {
@@ -178,6 +196,7 @@ bool lr_admission_frame(struct lr_peer *p, const struct lr_frame *f)
 		{ LR_M_INVITE, serve_invite },
 		{ LR_M_INVITES, serve_invites },
 		{ LR_M_UNINVITE, serve_uninvite },
+		{ LR_M_CONFIRM, serve_confirm },
 	};
 
 	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {

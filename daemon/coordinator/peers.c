@@ -9,6 +9,7 @@
 
 #include "daemon/coordinator/coordinator.h"
 #include "daemon/log.h"
+#include "wire/version.h"
 
 static const struct lr_link_ops peer_ops;
 
@@ -140,11 +141,11 @@ static void push_policy(struct lr_peer *p)
 	LR_SEND(p->link, POLICY, policy, 0, &m, NULL);
 }
 
-static void welcome(struct lr_peer *p, uint64_t req)
+static void welcome(struct lr_peer *p, uint64_t req, uint16_t proto)
 {
 	struct lr_coordinator *k = p->k;
 	const struct lr_view *v = lr_coord_view(k->rules);
-	struct lr_msg_welcome w = { .proto = LR_PROTO_MAX,
+	struct lr_msg_welcome w = { .proto = proto,
 				    .pool = *lr_coordinator_pool(k),
 				    .inc = p->inc,
 				    .run = v->run,
@@ -168,16 +169,20 @@ static void welcome(struct lr_peer *p, uint64_t req)
 static void take_hello(struct lr_peer *p, const struct lr_frame *f)
 {
 	struct lr_msg_hello m;
+	char why[256];
 
-	if (!lr_dec_hello(f->meta, f->h.meta, &m)) {
+	if (!lr_version_read(f->meta, f->h.meta, &m)) {
 		lr_link_close(p->link, LR_E_PROTOCOL);
 		return;
 	}
-	if (m.proto_min > LR_PROTO_MAX || m.proto_max < LR_PROTO_MIN) {
-		lr_link_send_error(p->link, f->h.req, LR_E_VERSION,
-				   "this coordinator speaks protocol 1: "
-				   "upgrade the older side");
+	if (!lr_version_common(&m)) {
+		lr_version_refusal(&m, "coordinator", why, sizeof why);
+		lr_link_send_error(p->link, f->h.req, LR_E_VERSION, why);
 		lr_link_close(p->link, LR_E_OK);
+		return;
+	}
+	if (!lr_dec_hello(f->meta, f->h.meta, &m)) {
+		lr_link_close(p->link, LR_E_PROTOCOL);
 		return;
 	}
 	if (p->role && (p->admitted || p->role != m.role)) {
@@ -200,7 +205,7 @@ static void take_hello(struct lr_peer *p, const struct lr_frame *f)
 		lr_link_close(p->link, LR_E_NO_MEMORY);
 		return;
 	}
-	welcome(p, f->h.req);
+	welcome(p, f->h.req, lr_version_common(&m));
 }
 
 static void take_enrol(struct lr_peer *p, const struct lr_frame *f)

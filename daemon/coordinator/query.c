@@ -99,6 +99,14 @@ enum lr_health lr_query_health(const struct lr_coordinator *k,
 		if (h == LR_HEALTH_OK)
 			h = LR_HEALTH_DEGRADED;
 	}
+	if (lr_coord_is_waiting(k->rules)) {
+		add_text(w, "this coordinator's state is older than the pool: "
+			    "nothing is changed until every donor that it "
+			    "knows was there. Will one not come? `lanram pool "
+			    "confirm`");
+		if (h == LR_HEALTH_OK)
+			h = LR_HEALTH_DEGRADED;
+	}
 	if (lr_coord_is_paused(k->rules))
 		add_text(w, "the rebuild is paused: `lanram rebuild resume`");
 	if (!s->up) {

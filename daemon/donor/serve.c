@@ -6,6 +6,7 @@
 #include "daemon/base.h"
 #include "daemon/donor/shard.h"
 #include "wire/manifest.h"
+#include "wire/version.h"
 
 void lr_shard_stale(struct lr_shard_link *l, uint64_t req, unsigned n)
 {
@@ -360,8 +361,8 @@ static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
 	const struct lr_dev *peer = lr_link_peer(l->link);
 	const struct lr_device *d = lr_shard_device(s, peer);
 	struct lr_msg_hello h;
-	struct lr_msg_welcome w = { .proto = LR_PROTO_MAX,
-				    .pool = s->pool,
+	char why[256];
+	struct lr_msg_welcome w = { .pool = s->pool,
 				    .inc = s->o.inc,
 				    .run = s->rx->view.run,
 				    .epoch = s->rx->view.epoch,
@@ -370,6 +371,17 @@ static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
 				    .name = lr_str(s->o.name),
 				    .version = lr_str(PACKAGE_VERSION) };
 
+	if (!lr_version_read(f->meta, f->h.meta, &h)) {
+		lr_link_close(l->link, LR_E_PROTOCOL);
+		return;
+	}
+	w.proto = lr_version_common(&h);
+	if (!w.proto) {
+		lr_version_refusal(&h, "donor", why, sizeof why);
+		lr_link_send_error(l->link, f->h.req, LR_E_VERSION, why);
+		lr_link_close(l->link, LR_E_OK);
+		return;
+	}
 	if (!lr_dec_hello(f->meta, f->h.meta, &h)) {
 		lr_link_close(l->link, LR_E_PROTOCOL);
 		return;
@@ -378,11 +390,7 @@ static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
 		   d			     ? d->roles :
 					       0;
 	l->copies = h.role == LR_LINK_COPY;
-	if (h.proto_min > LR_PROTO_MAX || h.proto_max < LR_PROTO_MIN) {
-		lr_link_send_error(l->link, f->h.req, LR_E_VERSION,
-				   "this donor speaks protocol 1");
-		lr_link_close(l->link, LR_E_OK);
-	} else if (!l->roles) {
+	if (!l->roles) {
 		lr_link_send_error(l->link, f->h.req, LR_E_NOT_ADMITTED,
 				   "this device is not in the pool");
 		lr_link_close(l->link, LR_E_OK);

@@ -436,6 +436,7 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	case LR_M_INVITE:
 	case LR_M_INVITES:
 	case LR_M_UNINVITE:
+	case LR_M_CONFIRM:
 	case LR_M_DISCARD:
 	case LR_M_EVENTS:
 	case LR_M_WHATIF:

@@ -211,7 +211,8 @@ static bool is_hopeless(const struct lr_dask *a)
 		return true;
 	return a->type != LR_M_FIND &&
 	       (state == LR_HERE_AWAY || state == LR_HERE_REFUSED ||
-		state == LR_HERE_PENDING || state == LR_HERE_WRONG_POOL);
+		state == LR_HERE_PENDING || state == LR_HERE_WRONG_POOL ||
+		state == LR_HERE_VERSION);
 }
 
 static void go_on(struct lr_dask *a, uint64_t now)

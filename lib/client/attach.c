@@ -10,6 +10,9 @@
  *     good) ENROL every 2 s on this link until ENROL_R says admitted, then
  *     HELLO again
  *
+ * A coordinator that speaks no version of ours says which side is too old:
+ * VERSION, until one that does answers.
+ *
  * Any failure: close, wait (0.1 s doubling to 2 s), step 1. */
 #include "client/attach_i.h"
 
@@ -179,16 +182,30 @@ static void welcomed(struct lr_attach *a, const struct lr_msg_welcome *w)
 	}
 }
 
+/* It says which side is to be upgraded. */
+static void wrong_version(struct lr_attach *a, const struct lr_frame *f)
+{
+	struct lr_msg_error m;
+
+	if (f && lr_dec_error(f->meta, f->h.meta, &m))
+		lr_str_copy(m.text, a->text, sizeof a->text);
+	lr_attach_set_state(a, LR_HERE_VERSION);
+}
+
 static void hello_reply_cb(struct lr_link *link, enum lr_err err,
 			   const struct lr_frame *f, void *arg)
 {
 	struct lr_attach *a = arg;
 	struct lr_msg_welcome w;
 
-	(void)link;
 	if (a->stopped)
 		return;
 	a->request = 0;
+	if (err == LR_E_VERSION)
+		wrong_version(a, f);
+	/* Not for us: another user's coordinator. */
+	if (err == LR_E_PERMISSION && lr_link_is_local(link))
+		a->try_local = false;
 	if (err || f->h.type != LR_M_WELCOME ||
 	    !lr_dec_welcome(f->meta, f->h.meta, &w))
 		drop_link(a, err ? err : LR_E_PROTOCOL);

@@ -7,6 +7,7 @@
  *   PENDING    not admitted: ENROL is repeated every 2 s on the same link
  *   REFUSED    an admin said no (asked again every 60 s)
  *   WRONG_POOL only pools with another key than the pinned one answer
+ *   VERSION    it speaks no version of the protocol that we do
  *   READY      welcome; AWAY: was READY, the link is gone, dialling again
  *
  * All calls and callbacks on the loop's thread. */

@@ -143,6 +143,7 @@ enum lr_err lr_coord_forget(struct lr_coord *c, const struct lr_dev *dev,
 
 /* An admin, after LR_EVENT_WAITING: nobody else is to be waited for. */
 void lr_coord_confirm(struct lr_coord *c, uint64_t now_ms);
+bool lr_coord_is_waiting(const struct lr_coord *c);
 
 /* No copy is begun while paused, but of what would be lost otherwise: slots
  * whose donors leave on purpose. */

@@ -200,6 +200,8 @@ void lr_coord_confirm(struct lr_coord *c, uint64_t now_ms)
 		c->rows[i]->installs_due = c->rows[i]->refs > 0;
 }
 
+bool lr_coord_is_waiting(const struct lr_coord *c) { return c->frozen; }
+
 /* Rule 7: go on once everybody whom the view names was heard. With a view that
  * names nobody, that says nothing: an admin must. */
 static void tick_frozen(struct lr_coord *c, uint64_t now_ms)

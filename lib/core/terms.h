@@ -95,6 +95,7 @@ enum lr_here_state {
 	LR_HERE_WRONG_POOL, /* another pool under the pinned name */
 	LR_HERE_READY,
 	LR_HERE_AWAY, /* admitted, coordinator not reachable now */
+	LR_HERE_VERSION, /* it speaks no protocol that we do */
 };
 
 #endif

@@ -10,6 +10,8 @@ lib_wire_liblrwire_la_SOURCES = \
 	lib/wire/messages.h \
 	lib/wire/msg.c \
 	lib/wire/msg.h \
+	lib/wire/version.c \
+	lib/wire/version.h \
 	lib/wire/viewcodec.c \
 	lib/wire/viewcodec.h
 lib_wire_liblrwire_la_LIBADD = lib/core/liblrcore.la

@@ -21,8 +21,12 @@
 #define LR_HEAD_MAX 1024u /* a manifest's head, before its inline value */
 #define LR_BULK_MAX (LR_VALUE_MAX + LR_HEAD_MAX)
 
+/* Oldest and newest version that this build speaks. Builds for tests set
+ * others. */
+#ifndef LR_PROTO_MAX
 #define LR_PROTO_MIN 1
 #define LR_PROTO_MAX 1
+#endif
 
 /* clang-format off */
 
@@ -197,6 +201,7 @@
 #define LR_MSG_INVITE_R(F)  F(u16, err) F(dev, pool) F(str, text)
 #define LR_MSG_INVITES(F)   F(u32, uid)
 #define LR_MSG_INVITES_R(F) F(u16, err)
+#define LR_MSG_CONFIRM(F)   F(u32, uid)
 #define LR_MSG_UNINVITE(F)  F(u32, uid) F(str, ref)
 /* proof: the invitation's signature of both keys */
 #define LR_MSG_ENROL_INVITED(F) \
@@ -346,6 +351,7 @@
 	M(115, INVITES_R, invites_r,  LR_BULK_MAX, "invite records") \
 	M(116, UNINVITE,  uninvite,   0,           "an invitation ends") \
 	M(117, ENROL_INVITED, enrol_invited, 0,    "let me in, I am invited; answered by ENROL_R") \
+	M(118, CONFIRM,   confirm,    0,           "a coordinator that was restored may go on") \
 	M(132, CHECK,     check,      0,           "what time is it, and can you connect to that donor") \
 	M(133, CHECK_R,   check_r,    0,           "it is so late, and so it ended") \
 	M(134, LINKS,     links,      0,           "your links to donors") \

@@ -13,7 +13,7 @@ LANRAM = os.environ.get("LANRAM") or os.path.join(
     os.environ.get("top_builddir", "."), "cli", "lanram")
 SOURCE = os.environ.get("top_srcdir", ".")
 COMMANDS = ("store retrieve list stat remove register name status donors ping "
-            "doctor pending admit refuse invite join lend drain revoke forget rebuild "
+            "doctor pending admit refuse invite join pool lend drain revoke forget rebuild "
             "events top bench").split()
 SHOWING = ("list stat register name status donors ping doctor pending invite lend "
            "events top bench").split()
@@ -158,6 +158,8 @@ def test_wrong_values(k):
                  ("invite", "--expires", "soon"), ("invite", "--json"),
                  ("invite", "--revoke", "abc"), ("join",),
                  ("join", "lanram1:x:y"), ("join", "x", "--file", "y"),
+                 ("pool", "export"), ("pool", "confirm", "x"),
+                 ("pool", "burn", "x"),
                  ("drain", ""), ("forget", "x" * 200)):
         usage_error(k.run(*args, code=2))
     r = k.run("store", "-", "--name", "evil\x1b[2J", code=2)

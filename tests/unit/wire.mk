@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # lib/wire: bytes of every message, manifests, views in parts.
-wire_tests = tests/unit/test_wire tests/unit/test_manifest tests/unit/test_view
+wire_tests = tests/unit/test_wire tests/unit/test_manifest tests/unit/test_version \
+	tests/unit/test_view
 wire_libs = lib/wire/liblrwire.la lib/core/liblrcore.la $(CMOCKA_LIBS)
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
@@ -9,5 +10,7 @@ tests_unit_test_wire_SOURCES = tests/unit/test_wire.c tests/unit/unit.h
 tests_unit_test_wire_LDADD = $(wire_libs)
 tests_unit_test_manifest_SOURCES = tests/unit/test_manifest.c tests/unit/unit.h
 tests_unit_test_manifest_LDADD = $(wire_libs)
+tests_unit_test_version_SOURCES = tests/unit/test_version.c tests/unit/unit.h
+tests_unit_test_version_LDADD = $(wire_libs)
 tests_unit_test_view_SOURCES = tests/unit/test_view.c tests/unit/unit.h
 tests_unit_test_view_LDADD = $(wire_libs)

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lanram pool: its backup in a file, a coordinator made from one, and the word
+ * that one which was restored may go on. Export and import are about files
+ * alone, so that they work where no coordinator runs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "cli/cli.h"
+#include "cli/output.h"
+
+#define MAGIC	 0x314c4f4f504d4152u /* "RAMPOOL1" */
+#define FILE_MAX (128u << 20)
+
+/* The order in which they are put in their places: with its key, it is a
+ * pool. `state` is read before `prepared`, so that no epoch in it is above. */
+static const char *const names[] = {"state", "prepared", "pool.key"};
+#define N_FILES (sizeof names / sizeof *names)
+
+struct part {
+	uint8_t *p;
+	size_t len;
+};
+
+static int failed(const char *path)
+{
+	return out_say(errno == EACCES || errno == EPERM ? 6 : 1, "%s: %s",
+		       path, strerror(errno));
+}
+
+/* --- files ---------------------------------------------------------------- */
+
+/* 0, or said. A file that is not there: p NULL. */
+static int read_file(const char *path, struct part *ret)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	ssize_t n = -1;
+
+	*ret = (struct part){0};
+	if (fd < 0)
+		return errno == ENOENT ? 0 : failed(path);
+	if (fstat(fd, &st) == 0 && st.st_size <= FILE_MAX) {
+		ret->len = (size_t)st.st_size;
+		ret->p = out_must(malloc(ret->len + 1));
+		n = read(fd, ret->p, ret->len);
+	}
+	close(fd);
+	return n >= 0 && (size_t)n == ret->len ? 0 : failed(path);
+}
+
+/* Whole or not at all, for its owner only. `owner` -1: who we are. */
+static int write_file(const char *path, const void *p, size_t len,
+		      uid_t owner, gid_t group)
+{
+	char tmp[4096 + 8];
+	int fd;
+	bool good;
+
+	snprintf(tmp, sizeof tmp, "%.4096s.tmp", path);
+	unlink(tmp);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return failed(tmp);
+	good = write(fd, p, len) == (ssize_t)len && fsync(fd) == 0 &&
+	       (geteuid() != 0 || fchown(fd, owner, group) == 0);
+	close(fd);
+	if (good && rename(tmp, path) == 0)
+		return 0;
+	fd = failed(path);
+	unlink(tmp);
+	return fd;
+}
+
+static const char *path_of(const struct cli *c, const char *name, char *out,
+			   size_t cap)
+{
+	snprintf(out, cap, "%s/%s", c->cfg.state_dir, name);
+	return out;
+}
+
+/* --- export --------------------------------------------------------------- */
+
+static void put_part(struct lr_writer *w, const char *name,
+		     const struct part *part)
+{
+	lr_w_str(w, lr_str(name));
+	lr_w_u32(w, (uint32_t)part->len);
+	lr_w_bytes(w, part->p, part->len);
+}
+
+static int export_pool(const struct cli *c, const char *file)
+{
+	struct part parts[N_FILES] = {0};
+	char path[1024];
+	size_t cap = 64;
+	struct lr_writer w;
+	int code = 0;
+
+	for (size_t i = 0; i < N_FILES && !code; i++) {
+		path_of(c, names[i], path, sizeof path);
+		code = read_file(path, &parts[i]);
+		cap += parts[i].len + 32;
+	}
+	if (!code && (!parts[0].p || !parts[2].p))
+		code = out_say(3,
+			       "%s holds no pool: the coordinator's machine "
+			       "has it",
+			       c->cfg.state_dir);
+	w = lr_writer(out_must(malloc(cap)), cap);
+	lr_w_u64(&w, MAGIC);
+	for (size_t i = 0; i < N_FILES; i++)
+		if (parts[i].p)
+			put_part(&w, names[i], &parts[i]);
+	lr_w_u64(&w, XXH3_64bits(w.p, w.len));
+	if (!code)
+		code = write_file(file, w.p, w.len, geteuid(), getegid());
+	if (!code)
+		out_say(0,
+			"%s holds the pool's key: who has it can be the "
+			"coordinator. Keep it as you would a password; "
+			"objects are not in it",
+			file);
+	free(w.p);
+	for (size_t i = 0; i < N_FILES; i++)
+		free(parts[i].p);
+	return code;
+}
+
+/* --- import --------------------------------------------------------------- */
+
+static bool parse(const struct part *all, struct part parts[N_FILES])
+{
+	struct lr_reader r = lr_reader(all->p, all->len), sum;
+	char name[16];
+
+	if (all->len < 16)
+		return false;
+	sum = lr_reader(all->p + all->len - 8, 8);
+	if (lr_r_u64(&sum) != XXH3_64bits(all->p, all->len - 8))
+		return false;
+	r.left -= 8;
+	if (lr_r_u64(&r) != MAGIC)
+		return false;
+	while (r.left && !r.bad) {
+		struct lr_str s = lr_r_str(&r);
+		uint32_t len = lr_r_u32(&r);
+		const uint8_t *at = lr_r_bytes(&r, len);
+
+		for (size_t i = 0; at && i < N_FILES; i++)
+			if (lr_str_copy(s, name, sizeof name) &&
+			    !strcmp(name, names[i]))
+				parts[i] = (struct part){(uint8_t *)at, len};
+	}
+	return !r.bad && parts[0].p && parts[2].p;
+}
+
+/* Over a pool that is there none is written. */
+static int check_place(const struct cli *c)
+{
+	char path[1024];
+
+	if (cli_is_served(c, CLI_COORDINATOR))
+		return out_say(1, "a coordinator runs here: stop it first");
+	if (mkdir(c->cfg.state_dir, 0700) != 0 && errno != EEXIST)
+		return failed(c->cfg.state_dir);
+	for (size_t i = 0; i < N_FILES; i++) {
+		path_of(c, names[i], path, sizeof path);
+		if (access(path, F_OK) == 0)
+			return out_say(1,
+				       "%s is there: this machine has a pool. "
+				       "Move %s/state, prepared and pool.key "
+				       "away first",
+				       path, c->cfg.state_dir);
+	}
+	return 0;
+}
+
+static int put_in_place(const struct cli *c, const struct part *parts)
+{
+	char path[1024];
+	struct stat st;
+	int code = 0;
+
+	if (stat(c->cfg.state_dir, &st) != 0)
+		return failed(c->cfg.state_dir);
+	for (size_t i = 0; i < N_FILES && !code; i++)
+		if (parts[i].p)
+			code = write_file(path_of(c, names[i], path,
+						  sizeof path),
+					  parts[i].p, parts[i].len, st.st_uid,
+					  st.st_gid);
+	return code;
+}
+
+static int import_pool(const struct cli *c, const char *file)
+{
+	struct part all, parts[N_FILES] = {0};
+	int code = read_file(file, &all);
+
+	if (!code && !all.p)
+		code = out_say(1, "%s: no such file", file);
+	if (!code && !parse(&all, parts))
+		code = out_say(1, "%s is no whole export of a pool", file);
+	if (!code)
+		code = check_place(c);
+	if (!code)
+		code = put_in_place(c, parts);
+	if (!code)
+		out_say(0, "imported: this machine can be the coordinator. "
+			   "Never run two of one pool: see that the old one "
+			   "is off, then sudo systemctl enable --now "
+			   "lanram-coordinator");
+	free(all.p);
+	return code;
+}
+
+/* --- confirm -------------------------------------------------------------- */
+
+static int confirm(struct cli *c)
+{
+	static const char *const daemons[] = {CLI_COORDINATOR, CLI_REQUESTER,
+					      NULL};
+	struct lr_msg_confirm m = {.uid = (uint32_t)geteuid()};
+	struct lr_answer a;
+	int code = cli_open_pool(c, daemons);
+
+	if (code)
+		return code;
+	code = CLI_ASK(c, CONFIRM, confirm, &m, DONE, &a);
+	return cli_said(&a, code);
+}
+
+int cli_pool(struct cli *c, int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[0], "export"))
+		return export_pool(c, argv[1]);
+	if (argc == 2 && !strcmp(argv[0], "import"))
+		return import_pool(c, argv[1]);
+	if (argc == 1 && !strcmp(argv[0], "confirm"))
+		return confirm(c);
+	return out_say(2, "lanram pool takes export FILE, import FILE or "
+			  "confirm");
+}

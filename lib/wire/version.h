@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which version of the protocol a link speaks. Pure. */
+#ifndef LR_WIRE_VERSION_H
+#define LR_WIRE_VERSION_H
+
+#include "wire/msg.h"
+
+/* What stands first in every HELLO, of versions to come, too; nothing else is
+ * read. False: it is none. */
+bool lr_version_read(const void *meta, size_t len, struct lr_msg_hello *ret);
+/* The newest that both sides speak; 0: none. */
+uint16_t lr_version_common(const struct lr_msg_hello *m);
+/* Which side is to be upgraded. `us`: "coordinator", "donor". */
+void lr_version_refusal(const struct lr_msg_hello *m, const char *us,
+			char *out, size_t cap);
+
+#endif

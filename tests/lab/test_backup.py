@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pool's backup: a coordinator made from it on another machine is the same
+pool, and an old one does not go on before it is told to, or knows enough."""
+import os
+import stat
+
+from lab import check, wait_until
+from pool import Ledger, Pool
+
+
+def test_moved_by_backup(lab):
+    """Exported, imported on another machine: everybody goes on there, nothing
+    is lost, and who is admitted still is. The backup is its owner's alone, and
+    no pool is overwritten."""
+    p = Pool(lab, donors=("birch", "cedar"))
+    ledger = Ledger(p)
+    ledger.store(5000)
+    before = p.status()["pool_id"]
+    backup = os.path.join(lab.dir, "pool.backup")
+    p.anvil.lanram("pool", "export", backup)
+    check(stat.S_IMODE(os.stat(backup).st_mode) == 0o600, "its owner's alone")
+    p.anvil.lanram("pool", "import", backup, expect=1)
+    p.anvil.daemons["coordinator"].kill()
+    yew = lab.host("yew").config()
+    with open(backup, "rb") as f:
+        torn = f.read()[:-1]
+    with open(backup + ".torn", "wb") as f:
+        f.write(torn)
+    r = yew.lanram("pool", "import", backup + ".torn", expect=1)
+    check("no whole export" in r.err, f"{r}")
+    yew.lanram("pool", "import", backup)
+    yew.start("coordinator")
+    p.wait_up(2, 30)
+    check(p.status()["pool_id"] == before, "the same pool")
+    ledger.store(5000)
+    ledger.verify()
+
+
+def test_old_backup(lab):
+    """A backup older than the pool: it changes nothing while a donor that it
+    knows is away, and says so; an admin's word lets it go on."""
+    p = Pool(lab, donors=("birch", "cedar"))
+    ledger = Ledger(p)
+    ledger.store(5000)
+    backup = os.path.join(lab.dir, "pool.backup")
+    p.anvil.lanram("pool", "export", backup)
+    fir = lab.host("fir").config()
+    fir.start("donor")
+    p.wait_up(3)
+    p.wait_full()
+    p.anvil.daemons["coordinator"].kill()
+    p.donor("cedar").daemons["donor"].kill()
+    p.anvil.wipe()
+    p.anvil.lanram("pool", "import", backup)
+    p.anvil.start("coordinator")
+
+    def waits():
+        r = p.elm.lanram("status", expect=None)
+        return "lanram pool confirm" in r.out.decode() + r.err
+    wait_until(waits, 20, "says what it waits for")
+    r = p.anvil.lanram("pool", "confirm")
+    wait_until(lambda: not waits(), 20, "goes on")
+    p.wait_up(2, 30)
+    ledger.verify()

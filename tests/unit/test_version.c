@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which version a link speaks, and what is said where there is none. */
+#include "wire/version.h"
+
+#include "unit.h"
+
+static uint16_t common(unsigned min, unsigned max)
+{
+	struct lr_msg_hello m = { .proto_min = (uint16_t)min,
+				  .proto_max = (uint16_t)max };
+
+	return lr_version_common(&m);
+}
+
+/* The newest that both speak; a newer peer that still speaks ours is no
+ * stranger. */
+static void agreed(void **state)
+{
+	(void)state;
+	assert_int_equal(common(LR_PROTO_MAX, LR_PROTO_MAX), LR_PROTO_MAX);
+	assert_int_equal(common(1, LR_PROTO_MAX + 5), LR_PROTO_MAX);
+	assert_int_equal(common(LR_PROTO_MIN, LR_PROTO_MIN), LR_PROTO_MIN);
+	assert_int_equal(common(LR_PROTO_MAX + 1, LR_PROTO_MAX + 5), 0);
+	assert_int_equal(common(0, LR_PROTO_MIN - 1), 0);
+	assert_int_equal(common(9, 1), 0);
+}
+
+/* The refusal names the side that is too old. */
+static void refused(void **state)
+{
+	struct lr_msg_hello m = { .proto_min = LR_PROTO_MAX + 1,
+				  .proto_max = LR_PROTO_MAX + 3 };
+	char text[256];
+
+	(void)state;
+	lr_version_refusal(&m, "coordinator", text, sizeof text);
+	assert_non_null(strstr(text, "upgrade the coordinator"));
+	m.proto_min = 0;
+	m.proto_max = LR_PROTO_MIN - 1;
+	lr_version_refusal(&m, "coordinator", text, sizeof text);
+	assert_non_null(strstr(text, "upgrade that machine"));
+}
+
+/* Of a HELLO that has become longer, or another altogether, the versions can
+ * be read; of less than them, nothing. */
+static void from_the_future(void **state)
+{
+	static const uint8_t meta[] = { 7, 0, 9, 0, 0xff, 0xff, 0xff };
+	struct lr_msg_hello m;
+
+	(void)state;
+	assert_true(lr_version_read(meta, sizeof meta, &m));
+	assert_int_equal(m.proto_min, 7);
+	assert_int_equal(m.proto_max, 9);
+	for (size_t n = 0; n < 4; n++)
+		assert_false(lr_version_read(meta, n, &m));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(agreed),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(from_the_future),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
