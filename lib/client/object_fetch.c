@@ -33,6 +33,7 @@ struct piece {
 	bool asked, there;
 	uint32_t len;
 	uint8_t *data; /* own memory, or into the caller's */
+	uint64_t hashed; /* the piece of the hash that lies there */
 };
 
 struct lr_download {
@@ -76,7 +77,6 @@ static void really_free(struct lr_download *d)
 			free(d->ring[i].data);
 	free(d->ring);
 	free(d->inline_data);
-	lr_hash_free(d->hash);
 	free(d);
 }
 
@@ -92,6 +92,8 @@ static void over(struct lr_download *d, enum lr_err err, const char *detail)
 {
 	d->phase = OVER;
 	d->err = err;
+	lr_hash_free(d->hash);
+	d->hash = NULL;
 	if (err)
 		lr_text_entry(err, d->ref, detail, d->text, sizeof d->text);
 	d->moved(d->arg);
@@ -303,7 +305,7 @@ static bool hash_ready(struct lr_download *d)
 	struct piece *p = &d->ring[d->hashed % d->window];
 
 	while (d->hashed < d->m.chunks && p->there && p->n == d->hashed) {
-		lr_hash_add(d->hash, p->data, p->len);
+		p->hashed = lr_hash_add(d->hash, p->data, p->len);
 		d->hashed++;
 		if (d->into) {
 			p->there = p->asked = false;
@@ -429,6 +431,7 @@ static size_t read_chunks(struct lr_download *d, void *buf, size_t n)
 	memcpy(buf, p->data + off, n);
 	d->read += n;
 	if (off + n == p->len) {
+		lr_hash_wait(d->hash, p->hashed);
 		p->asked = p->there = false;
 		if (hash_ready(d))
 			ask_more(d);
@@ -507,6 +510,8 @@ const char *lr_download_text(const struct lr_download *d)
 void lr_download_free(struct lr_download *d)
 {
 	d->freed = true;
+	lr_hash_free(d->hash); /* it may read what is the caller's */
+	d->hash = NULL;
 	if (!d->in_flight)
 		really_free(d);
 }

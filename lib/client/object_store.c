@@ -32,6 +32,7 @@ enum phase { COLLECTING, OPENING, STREAMING, CLOSING, UNDOING, OVER };
 struct buf {
 	struct lr_upload *u;
 	struct buf *next; /* spare */
+	uint64_t hashed;  /* the piece of the hash that lies in it */
 	size_t len, cap;
 	uint8_t b[]; /* LR_HEAD_MAX, then data */
 };
@@ -92,6 +93,7 @@ static struct buf *buf_new(struct lr_upload *u, size_t cap)
 
 	if (b) {
 		u->spare = b->next;
+		lr_hash_wait(u->hash, b->hashed);
 	} else {
 		b = malloc(sizeof *b + LR_HEAD_MAX + cap);
 		if (!b)
@@ -362,7 +364,7 @@ static bool send_chunk(struct lr_upload *u)
 		return false;
 	}
 	u->cur = next;
-	lr_hash_add(u->hash, data_of(b), b->len);
+	b->hashed = lr_hash_add(u->hash, data_of(b), b->len);
 	lr_enc_chunk_head(data_of(b) - LR_CHUNK_HEAD, &u->id, u->chunks);
 	lr_id_of_chunk(&id, &u->id, u->chunks);
 	u->chunks++;
@@ -575,13 +577,13 @@ void lr_upload_free(struct lr_upload *u)
 {
 	struct buf *b;
 
+	lr_hash_free(u->hash); /* before what it reads */
+	u->hash = NULL;
 	while ((b = u->spare)) {
 		u->spare = b->next;
 		free(b);
 	}
 	free(u->cur);
-	lr_hash_free(u->hash);
-	u->hash = NULL;
 	if (u->has_timer)
 		uv_close((uv_handle_t *)&u->timer, freed_cb);
 	else

@@ -293,27 +293,37 @@ void lanram_reader_close(struct lanram_reader *r)
 	free(r);
 }
 
+static enum lanram_err wait_whole(struct lanram *p, struct lr_download *d)
+{
+	while (!lr_download_is_over(d) && !p->interrupted)
+		lr_client_run(p, false);
+	if (!lr_download_is_over(d))
+		return lr_client_fail(p, LR_E_INTERRUPTED, NULL);
+	if (lr_download_result(d))
+		return lr_client_fail(p, lr_download_result(d),
+				      lr_download_text(d));
+	return LANRAM_OK;
+}
+
+/* Frees d, and before the value: its hash may read there still. */
 static enum lanram_err read_whole(struct lanram *p, struct lr_download *d,
 				  void **ret, size_t *ret_size)
 {
 	enum lanram_err err = wait_manifest(p, d);
-	uint64_t size;
-	void *to;
+	uint64_t size = 0;
+	void *to = NULL;
 
-	if (err)
-		return err;
-	size = lr_download_manifest(d)->size;
-	to = size < SIZE_MAX ? malloc((size_t)size + 1) : NULL;
-	if (!to)
-		return lr_client_fail(p, LR_E_NO_MEMORY, NULL);
-	lr_download_into(d, to);
-	while (!lr_download_is_over(d) && !p->interrupted)
-		lr_client_run(p, false);
-	if (!lr_download_is_over(d))
-		err = lr_client_fail(p, LR_E_INTERRUPTED, NULL);
-	else if (lr_download_result(d))
-		err = lr_client_fail(p, lr_download_result(d),
-				     lr_download_text(d));
+	if (!err) {
+		size = lr_download_manifest(d)->size;
+		to = size < SIZE_MAX ? malloc((size_t)size + 1) : NULL;
+		if (!to)
+			err = lr_client_fail(p, LR_E_NO_MEMORY, NULL);
+	}
+	if (!err) {
+		lr_download_into(d, to);
+		err = wait_whole(p, d);
+	}
+	lr_download_free(d);
 	if (err) {
 		free(to);
 		return err;
@@ -338,9 +348,7 @@ enum lanram_err lanram_retrieve(struct lanram *p, const char *ref, void **ret,
 	d = lr_download_new(&p->env, &id, ref, 0, moved_cb, p);
 	if (!d)
 		return lr_client_fail(p, LR_E_NO_MEMORY, NULL);
-	err = read_whole(p, d, ret, ret_size);
-	lr_download_free(d);
-	return err;
+	return read_whole(p, d, ret, ret_size);
 }
 
 enum lanram_err lanram_stat(struct lanram *p, const char *ref,

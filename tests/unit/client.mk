@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # lib/client: objects on entries in memory, operations on a pool in-process,
 # a daemon in-process.
-client_tests = tests/unit/test_direct tests/unit/test_object \
+client_tests = tests/unit/test_direct tests/unit/test_hash \
+	tests/unit/test_object \
 	tests/unit/test_relay
 check_PROGRAMS += $(client_tests)
 TESTS += $(client_tests)
@@ -10,6 +11,8 @@ client_libs = lib/client/liblrclient.la $(CMOCKA_LIBS)
 tests_unit_test_direct_SOURCES = tests/unit/test_direct.c \
 	tests/unit/pool_kit.c tests/unit/pool_kit.h
 tests_unit_test_direct_LDADD = $(client_libs)
+tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
+tests_unit_test_hash_LDADD = $(client_libs)
 tests_unit_test_object_SOURCES = tests/unit/test_object.c \
 	tests/unit/mem_entries.c tests/unit/mem_entries.h
 tests_unit_test_object_LDADD = $(client_libs)
