@@ -7,6 +7,7 @@
 
 #include "daemon/base.h"
 #include "daemon/log.h"
+#include "net/identity.h"
 
 static const struct role {
 	const char *name;
@@ -56,6 +57,9 @@ static int run(const struct role *role, const char *path)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	if (!lr_identity_lock_memory())
+		lr_warn("keys are not in locked memory: raise the limit of "
+			"locked memory (ulimit -l)");
 	do
 		code = role->run(&cfg);
 	while (code == LR_RUN_AGAIN);

@@ -259,8 +259,8 @@ static bool listen_all(struct lr_coordinator *k)
 		       &limits, lr_peers_accept_cb, k, &k->tcp, why,
 		       sizeof why) &&
 	    !lr_listen(&k->b.loop, lr_base_socket(&k->b, "coordinator.sock"),
-		       0666, NULL, NULL, lr_peers_accept_cb, k, &k->local, why,
-		       sizeof why))
+		       0666, NULL, &limits, lr_peers_accept_cb, k, &k->local,
+		       why, sizeof why))
 		return true;
 	lr_error("%s", why);
 	return false;

@@ -127,10 +127,11 @@ static void local_accept_cb(struct lr_link *link, void *arg)
 
 bool lr_local_start(struct lr_donor *d)
 {
+	struct lr_accept_limits limits = lr_base_limits(d->b.cfg);
 	char why[512];
 
 	if (!lr_listen(&d->b.loop, lr_base_socket(&d->b, "donor.sock"), 0666,
-		       NULL, NULL, local_accept_cb, d, &d->local, why,
+		       NULL, &limits, local_accept_cb, d, &d->local, why,
 		       sizeof why))
 		return true;
 	lr_error("%s", why);

@@ -566,11 +566,12 @@ static void state_cb(void *arg, enum lr_here_state state)
 static bool start(struct requester *q)
 {
 	unsigned mode = (unsigned)strtoul(q->b.cfg->socket_mode, NULL, 8);
+	struct lr_accept_limits limits = lr_base_limits(q->b.cfg);
 	struct lr_attach_options o;
 	char why[512];
 
 	if (lr_listen(&q->b.loop, lr_base_socket(&q->b, "requester.sock"),
-		      mode, NULL, NULL, accept_cb, q, &q->listener, why,
+		      mode, NULL, &limits, accept_cb, q, &q->listener, why,
 		      sizeof why)) {
 		lr_error("%s", why);
 		return false;

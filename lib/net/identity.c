@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define KEY_FILE_MAX 4096
+#define SECURE_HEAP  (64u * 1024)
 
 struct why {
 	char *p;
@@ -76,6 +77,13 @@ static bool hash_key(struct lr_identity *id)
 	SHA256(der, (size_t)len, id->dev.b);
 	OPENSSL_free(der);
 	return true;
+}
+
+/* OpenSSL keeps private keys in its secure heap once there is one. */
+bool lr_identity_lock_memory(void)
+{
+	return CRYPTO_secure_malloc_initialized() ||
+	       CRYPTO_secure_malloc_init(SECURE_HEAP, 32) == 1;
 }
 
 /* Takes the key over, also on failure. */

@@ -10,6 +10,9 @@
 struct lr_identity;
 struct lr_tls;
 
+/* From here on private keys lie in locked memory that no dump holds: before the
+ * first key, once a process. False: not all of it could be done. */
+bool lr_identity_lock_memory(void);
 /* Reads the PEM key at `path`, or makes one (temporary file, fsync, rename).
  * A file that others can read is refused. `why` gets a sentence. */
 enum lr_err lr_identity_open(const char *path, struct lr_identity **ret,

@@ -27,7 +27,7 @@ static struct world {
 	struct lr_coord *c;
 	uint64_t now, prepared, epoch, run;
 	enum lr_coord_do writing; /* PREPARE, COMMIT or NONE */
-	struct lr_cfg committed[SLOTS];
+	struct lr_cfg committed[SLOTS], next[SLOTS]; /* next: being written */
 	struct ack ack[DONORS][SLOTS];
 	bool told_newer[SLOTS];
 } w;
@@ -50,8 +50,10 @@ static void check_next(unsigned slot, const struct lr_cfg *old,
 	FUZZ_CHECK(cfg->ce > old->ce);
 	FUZZ_CHECK(cfg->ce <= w.prepared || w.told_newer[slot]);
 	FUZZ_CHECK(cfg->src || cfg->lost & LR_LOST_MARK);
+	if (w.told_newer[slot])
+		return;
 	FUZZ_CHECK((cfg->lost & LR_LOST_MARK) >= (old->lost & LR_LOST_MARK));
-	if (!old->ce || w.told_newer[slot] || cfg->lost & LR_LOST_MARK)
+	if (!old->ce || cfg->lost & LR_LOST_MARK)
 		return;
 	for (unsigned i = 0; i < cfg->n; i++)
 		if (cfg->src >> i & 1)
@@ -61,7 +63,7 @@ static void check_next(unsigned slot, const struct lr_cfg *old,
 static void check_commit(const struct lr_view *v)
 {
 	for (unsigned s = 0; s < SLOTS; s++) {
-		struct lr_cfg *old = &w.committed[s];
+		const struct lr_cfg *old = &w.committed[s];
 		const struct lr_cfg *cfg = &v->cfg[s];
 
 		if (cfg->ce == old->ce)
@@ -70,7 +72,7 @@ static void check_commit(const struct lr_view *v)
 					   cfg->n * sizeof *cfg->mem));
 		else
 			check_next(s, old, cfg);
-		*old = *cfg;
+		w.next[s] = *cfg;
 	}
 }
 
@@ -235,6 +237,8 @@ static void written(void)
 		return;
 	if (w.writing == LR_DO_PREPARE)
 		w.prepared = w.epoch;
+	else
+		memcpy(w.committed, w.next, sizeof w.next);
 	w.writing = LR_DO_NONE;
 	lr_coord_persisted(w.c, w.now);
 }

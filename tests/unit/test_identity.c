@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <ctype.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,9 +238,37 @@ static void test_machine(void **state)
 	assert_true(lr_dev_eq(&a, &b));
 }
 
+/* Private keys lie in memory that is locked and left out of dumps. */
+static void test_locked(void **state)
+{
+	char line[512];
+	size_t before, with;
+	struct lr_identity *id;
+	bool found = false;
+	FILE *f;
+
+	(void)state;
+	if (!lr_identity_lock_memory())
+		skip(); /* the limit of locked memory */
+	before = CRYPTO_secure_used();
+	assert_int_equal(lr_identity_make(&id), LR_E_OK);
+	with = CRYPTO_secure_used();
+	assert_true(with > before);
+	f = fopen("/proc/self/smaps", "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f))
+		found = found || (!strncmp(line, "VmFlags:", 8) &&
+				  strstr(line, " lo") && strstr(line, " dd"));
+	fclose(f);
+	assert_true(found);
+	lr_identity_free(id);
+	assert_true(CRYPTO_secure_used() < with);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_locked),
 		cmocka_unit_test_setup_teardown(test_made_then_found, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_open_to_others, set_up,
