@@ -213,21 +213,3 @@ int cli_revoke(struct cli *c, int argc, char **argv)
 	(void)argc;
 	return ask_about(c, LR_M_REVOKE, argv[0], "a device's name or ID");
 }
-
-int cli_drain(struct cli *c, int argc, char **argv)
-{
-	struct lr_msg_drain m = {.uid = (uint32_t)geteuid(),
-				 .undo = c->undo,
-				 .ref = lr_str(argv[0])};
-	struct lr_answer a;
-	int code = check_machine(argv[0], "a donor (`lanram donors` shows "
-					  "them)");
-
-	(void)argc;
-	if (!code)
-		code = cli_open_pool(c, daemons);
-	if (code)
-		return code;
-	code = CLI_ASK(c, DRAIN, drain, &m, DONE, &a);
-	return cli_said(&a, code);
-}

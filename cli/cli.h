@@ -34,7 +34,7 @@ struct cli {
 	/* options */
 	const char *config, *name, *copies, *ttl, *output, *role, *if_tag;
 	bool if_absent;
-	bool json, is_public, is_long, all, undo, quiet, help;
+	bool json, is_public, is_long, all, undo, no_wait, quiet, help;
 	const char *kind, *count, *delay, *seed, *donors, *at; /* top, events */
 	bool follow, once, readonly, no_mouse, simulate;
 	const char *size, *large, *disk, *svg; /* bench */

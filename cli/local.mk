@@ -15,6 +15,7 @@ cli_lanram_SOURCES = \
 	cli/doctor_mdns.c \
 	cli/doctor_pool.c \
 	cli/donors.c \
+	cli/drain.c \
 	cli/events.c \
 	cli/here.c \
 	cli/invite.c \

@@ -58,6 +58,7 @@ static const struct cli_opt join_opts[] = {
 };
 static const struct cli_opt drain_opts[] = {
 	{ "undo", 0, NULL, "use it again", AT(undo) },
+	{ "no-wait", 0, NULL, "do not wait until all has moved", AT(no_wait) },
 	COMMON
 };
 

@@ -8,6 +8,7 @@ daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
 	daemon/coordinator/donors.c daemon/coordinator/devices.c \
 	daemon/coordinator/rest.c \
 	daemon/coordinator/admission.c daemon/coordinator/invites.c \
+	daemon/coordinator/drain.c daemon/coordinator/drain.h \
 	daemon/coordinator/query.c daemon/coordinator/objects.c \
 	daemon/coordinator/watch.c daemon/coordinator/check.c \
 	daemon/donor/check.c daemon/donor/check.h \

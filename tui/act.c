@@ -39,6 +39,8 @@ static struct tui_args args_of(const char *first, ...)
 
 void tui_act_run(struct tui_ui *u, const struct tui_args *args)
 {
+	static char no_wait[] = "--no-wait"; /* the dashboard shows how far */
+	struct tui_args a = *args;
 	char out[256];
 
 	if (!args->n)
@@ -48,7 +50,9 @@ void tui_act_run(struct tui_ui *u, const struct tui_args *args)
 		tui_model_notice(u->m, out);
 		return;
 	}
-	tui_run_start(u, args);
+	if (!strcmp(a.v[0], "drain") && a.n < TUI_ARGS)
+		a.v[a.n++] = no_wait;
+	tui_run_start(u, &a);
 }
 
 static void run(struct tui_ui *u, struct tui_args args)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/coordinator/drain.h"
 #include "daemon/log.h"
 
 #define TICK_MS 20
@@ -244,7 +245,8 @@ static bool start_rules(struct lr_coordinator *k)
 	k->catalog = lr_catalog_new(LR_SLOTS);
 	k->rules = lr_coord_new(&p, found ? &view : NULL, prepared,
 				lr_now_ms());
-	good = k->rules && k->catalog && lr_watchers_new(k);
+	good = k->rules && k->catalog && lr_drain_restore(k) &&
+	       lr_watchers_new(k);
 out:
 	lr_view_done(&view);
 	return good;

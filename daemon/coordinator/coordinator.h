@@ -9,6 +9,7 @@
  *   rest.c         how fast donors may copy
  *   devices.c      who is admitted, who wants in
  *   admission.c    what admins say of devices; invites.c: invitations
+ *   drain.c        who is drained or forgotten
  *   query.c        what users ask; objects.c: LIST and RESOLVE
  *   watch.c        events, and what is pushed to who watches
  *   check.c        what `lanram doctor` asks
@@ -91,6 +92,8 @@ struct lr_coordinator {
 	struct lr_pending_row *pending;
 	size_t n_pending;
 	struct lr_invites *invites; /* NULL: none yet */
+	struct lr_dev *drained; /* loaded, until there are rules */
+	size_t n_drained;
 	struct lr_slot_used used[LR_SLOTS];
 	uint64_t listed_ce[LR_SLOTS]; /* cfg for which the catalog is whole */
 	uint64_t started_ms;

@@ -431,9 +431,13 @@ void lr_donor_may_leave(struct lr_coordinator *k, uint64_t inc)
 static void take_leave(struct lr_peer *p, const struct lr_frame *f)
 {
 	struct lr_msg_leave_r r = { .err = LR_E_BUSY };
+	struct lr_coord_left left;
 
 	lr_coord_leave(p->k->rules, p->inc, lr_now_ms());
 	lr_coordinator_act(p->k);
+	lr_coord_left(p->k->rules, &p->dev, lr_now_ms(), &left);
+	r.slots_left = left.slots;
+	r.slots_sole = left.sole;
 	if (p->may_leave)
 		r.err = LR_E_OK;
 	LR_SEND(p->link, LEAVE_R, leave_r, f->h.req, &r, NULL);

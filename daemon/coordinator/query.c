@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/coordinator/coordinator.h"
+#include "daemon/coordinator/drain.h"
 #include "daemon/log.h"
 
 /* The asking user is root of a machine whose device is an admin's, or one that
@@ -259,81 +260,6 @@ static void serve_donors(struct lr_peer *p, const struct lr_frame *f)
 	LR_SEND(p->link, DONORS_R, donors_r, f->h.req, &r, &bulk);
 }
 
-/* A donor by unique name or ID prefix; false: answered. */
-static bool find_donor(struct lr_peer *p, const struct lr_frame *f,
-		       struct lr_str ref, struct lr_dev *ret)
-{
-	struct lr_coordinator *k = p->k;
-	size_t n = lr_coord_rows(k->rules, NULL, 0), found = 0;
-	struct lr_coord_row *rows = calloc(n ? n : 1, sizeof *rows);
-	char name[LR_NAME_MAX], text[256];
-
-	lr_str_copy(ref, name, sizeof name);
-	n = rows ? lr_coord_rows(k->rules, rows, n) : 0;
-	for (size_t i = 0; i < n; i++) {
-		const struct lr_member *m = &rows[i].d.member;
-
-		if (strcmp(m->name, name) && !lr_dev_matches(name, &m->dev))
-			continue;
-		if (!found || !lr_dev_eq(ret, &m->dev))
-			found++;
-		*ret = m->dev;
-	}
-	free(rows);
-	if (found == 1)
-		return true;
-	snprintf(text, sizeof text,
-		 found ? "\"%s\" means more than one donor: use its ID" :
-			 "no donor \"%s\". `lanram donors` shows them",
-		 name);
-	lr_query_done(p, f, found ? LR_E_AMBIGUOUS : LR_E_ABSENT, text);
-	return false;
-}
-
-/* --- drain and forget --------------------------------------------------------- */
-
-static void serve_drain(struct lr_peer *p, const struct lr_frame *f)
-{
-	struct lr_msg_drain m;
-	struct lr_dev dev;
-	enum lr_err err;
-
-	if (!lr_dec_drain(f->meta, f->h.meta, &m) ||
-	    !lr_query_must_be_admin(p, f, m.uid) || !find_donor(p, f, m.ref, &dev))
-		return;
-	err = lr_coord_drain(p->k->rules, &dev, m.undo, lr_now_ms());
-	if (!err)
-		lr_watchers_event(p->k,
-				  m.undo ? LR_EVENT_USED_AGAIN :
-					   LR_EVENT_DRAINING,
-				  &dev, NULL, 0, 0);
-	lr_query_done(p, f, err,
-	     err == LR_E_FULL ? "the other donors have no room for what it "
-				"holds; it stays. Start another donor, or "
-				"lend more" :
-	     err	      ? "it is not up now" :
-	     m.undo	      ? "back in use" :
-				"draining: `lanram donors` shows how far");
-}
-
-static void serve_forget(struct lr_peer *p, const struct lr_frame *f)
-{
-	struct lr_msg_forget m;
-	struct lr_dev dev;
-	enum lr_err err;
-
-	if (!lr_dec_forget(f->meta, f->h.meta, &m) ||
-	    !lr_query_must_be_admin(p, f, m.uid) || !find_donor(p, f, m.ref, &dev))
-		return;
-	err = lr_coord_forget(p->k->rules, &dev, lr_now_ms());
-	if (!err)
-		lr_watchers_event(p->k, LR_EVENT_FORGOTTEN, &dev, NULL, 0, 0);
-	lr_query_done(p, f, err,
-	     err == LR_E_BUSY ? "it is up: drain it instead" :
-	     err	      ? "it is not known" :
-				"forgotten: what was on it alone is lost");
-}
-
 /* --- what if, and pause ------------------------------------------------------- */
 
 static void serve_whatif(struct lr_peer *p, const struct lr_frame *f)
@@ -388,8 +314,9 @@ bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f)
 	} questions[] = {
 		{ LR_M_STATUS, serve_status },
 		{ LR_M_DONORS, serve_donors },
-		{ LR_M_DRAIN, serve_drain },
-		{ LR_M_FORGET, serve_forget },
+		{ LR_M_DRAIN, lr_drain_serve },
+		{ LR_M_DRAIN_STATE, lr_drain_serve_state },
+		{ LR_M_FORGET, lr_drain_serve_forget },
 		{ LR_M_WHATIF, serve_whatif },
 		{ LR_M_PAUSE, serve_pause },
 	};

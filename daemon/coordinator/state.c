@@ -20,6 +20,7 @@
 #include <xxhash.h>
 
 #include "daemon/coordinator/coordinator.h"
+#include "daemon/coordinator/drain.h"
 #include "daemon/coordinator/state_codec.h"
 #include "daemon/log.h"
 
@@ -128,6 +129,7 @@ static int read_file(const char *dir, const char *name, struct lr_bytes *ret)
 static const struct lr_state_record records[] = {
 	{ LR_STATE_INVITES, lr_invites_room, lr_invites_save,
 	  lr_invites_load },
+	{ LR_STATE_DRAINED, lr_drain_room, lr_drain_save, lr_drain_load },
 	{ .tag = LR_STATE_END },
 };
 

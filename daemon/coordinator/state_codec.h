@@ -21,6 +21,7 @@ struct lr_bytes {
 enum lr_state_tag { /* numbers are for ever */
 	LR_STATE_END = 0,
 	LR_STATE_INVITES = 1,
+	LR_STATE_DRAINED = 2, /* device IDs */
 };
 
 struct lr_state_record {

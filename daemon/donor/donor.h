@@ -28,9 +28,10 @@ struct lr_donor {
 	struct lr_elastic elastic;
 	enum lr_pressure said; /* the worst that the log was told of */
 	char lend[256];
-	uint64_t inc, lent, seq, leave_ms, leave_ask_ms;
+	uint64_t inc, lent, seq, leave_ms, leave_ask_ms, extend_ms;
 	char addrs[LR_ADDRS_MAX];
 	bool leaving, stopped, said_alone;
+	bool hurry; /* leaving, and leave_wait_s is over */
 	bool again; /* run anew, as another incarnation */
 };
 

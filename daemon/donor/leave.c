@@ -1,14 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Leaving (SIGTERM):
  *   1 LEAVE is asked; the coordinator moves what is here and answers "go"
- *   2 go, or leave_wait_s is over with nothing here alone: stop
- *   3 over, but something is here alone: waits on, and says so
+ *   2 leave_wait_s is over: it is to take us out of all slots that somebody
+ *     else has, too, and then answers "go"; nothing here alone: we go anyway
+ *   3 something is here alone: waits on, says so, and asks systemd for time
  *   4 a second SIGTERM, or no coordinator: stop at once, say what is lost
  */
+#include <stdio.h>
+
 #include "daemon/donor/donor.h"
 #include "daemon/log.h"
 
 #define LEAVE_ASK_MS 200
+#define HURRY_MS 1000 /* for the view without us */
+#define EXTEND_MS 10000
+#define EXTEND "EXTEND_TIMEOUT_USEC=30000000"
+
+static void tell_status(const struct lr_msg_leave_r *m)
+{
+	char text[128];
+
+	snprintf(text, sizeof text,
+		 "STATUS=leaving: %u slots are left to move, %u of them are "
+		 "here alone",
+		 m->slots_left, m->slots_sole);
+	lr_base_notify(text);
+}
 
 static void leave_cb(struct lr_link *link, enum lr_err err,
 		     const struct lr_frame *f, void *arg)
@@ -20,10 +37,13 @@ static void leave_cb(struct lr_link *link, enum lr_err err,
 	if (d->stopped || err || f->h.type != LR_M_LEAVE_R ||
 	    !lr_dec_leave_r(f->meta, f->h.meta, &m))
 		return;
-	if (m.err == LR_E_OK) {
-		lr_info("every copy has moved, leaving");
-		lr_donor_stop(d);
+	if (m.err != LR_E_OK) {
+		tell_status(&m);
+		return;
 	}
+	lr_info(d->hurry ? "nothing is here alone, leaving" :
+			   "every copy has moved, leaving");
+	lr_donor_stop(d);
 }
 
 static void ask_leave(struct lr_donor *d, uint64_t now)
@@ -49,8 +69,23 @@ static void give_up(struct lr_donor *d)
 	lr_donor_stop(d);
 }
 
+static void wait_on(struct lr_donor *d, uint32_t sole, uint64_t now)
+{
+	if (now >= d->extend_ms)
+		lr_base_notify(EXTEND);
+	if (now >= d->extend_ms)
+		d->extend_ms = now + EXTEND_MS;
+	if (d->said_alone)
+		return;
+	d->said_alone = true;
+	lr_warn("%u slots are on this machine alone and have nowhere to go: "
+		"waiting. Start another donor, or stop again to give them up",
+		sole);
+}
+
 void lr_leave_tick(struct lr_donor *d, uint64_t now)
 {
+	uint64_t over_ms = d->leave_ms + d->b.cfg->leave_wait_s * 1000u;
 	uint32_t sole = d->shard.stats.sole;
 
 	if (!lr_attach_link(d->control)) {
@@ -58,18 +93,16 @@ void lr_leave_tick(struct lr_donor *d, uint64_t now)
 		return;
 	}
 	ask_leave(d, now);
-	if (now < d->leave_ms + d->b.cfg->leave_wait_s * 1000u)
+	if (now < over_ms)
 		return;
-	if (sole == 0) {
-		lr_info("leave_wait_s is over; nothing is here alone, leaving");
+	if (!d->hurry)
+		lr_info("leave_wait_s is over: leaving what others have, too");
+	d->hurry = true; /* heartbeats say so */
+	if (sole) {
+		wait_on(d, sole, now);
+	} else if (now >= over_ms + HURRY_MS) {
+		lr_info("nothing is here alone, leaving");
 		lr_donor_stop(d);
-	} else if (!d->said_alone) {
-		d->said_alone = true;
-		lr_warn("%u slots are on this machine alone and have nowhere "
-			"to go: waiting. Start another donor, or stop again "
-			"to give them up",
-			sole);
-		lr_base_notify("EXTEND_TIMEOUT_USEC=60000000");
 	}
 }
 

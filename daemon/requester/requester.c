@@ -431,6 +431,7 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	case LR_M_ADMIT:
 	case LR_M_REFUSE:
 	case LR_M_DRAIN:
+	case LR_M_DRAIN_STATE:
 	case LR_M_FORGET:
 	case LR_M_REVOKE:
 	case LR_M_INVITE:

@@ -136,6 +136,20 @@ void lr_coord_gone(struct lr_coord *c, uint64_t inc, uint64_t now_ms);
 /* An admin: move all off it, or let it back in. FULL: there is no room. */
 enum lr_err lr_coord_drain(struct lr_coord *c, const struct lr_dev *dev,
 			   bool undo, uint64_t now_ms);
+/* After a start, before any donor said hello: it is drained still. */
+bool lr_coord_drain_restore(struct lr_coord *c, const struct lr_dev *dev);
+/* The devices that are drained; how many there are. */
+size_t lr_coord_drained(const struct lr_coord *c, struct lr_dev *ret,
+			size_t cap);
+/* What is still on a donor that is to go. */
+struct lr_coord_left {
+	bool draining;
+	bool stuck; /* nobody has room for what is left */
+	unsigned slots, sole; /* that hold something, or may */
+	uint64_t bytes;
+};
+void lr_coord_left(struct lr_coord *c, const struct lr_dev *dev,
+		   uint64_t now_ms, struct lr_coord_left *ret);
 /* An admin or a revocation: its RAM is gone for good (proof of loss).
  * BUSY: it is up, drain it instead. */
 enum lr_err lr_coord_forget(struct lr_coord *c, const struct lr_dev *dev,

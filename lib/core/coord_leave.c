@@ -12,8 +12,9 @@ void lr_coord_leave(struct lr_coord *c, uint64_t inc, uint64_t now_ms)
 	if (!r || r->state != ROW_UP)
 		return;
 	r->may_leave = false; /* asked again: told again */
+	if (!r->leaving)
+		c->replan = c->scan = true;
 	r->leaving = true;
-	c->replan = c->scan = true;
 }
 
 void lr_coord_gone(struct lr_coord *c, uint64_t inc, uint64_t now_ms)
@@ -65,6 +66,77 @@ enum lr_err lr_coord_drain(struct lr_coord *c, const struct lr_dev *dev,
 	v->drained = false;
 	c->replan = c->scan = true;
 	return LR_E_OK;
+}
+
+bool lr_coord_drain_restore(struct lr_coord *c, const struct lr_dev *dev)
+{
+	struct coord_device *v = coord_device(c, dev, true);
+
+	if (!v)
+		return false;
+	v->draining = v->drained = true;
+	for (size_t i = 0; i < c->n_rows; i++)
+		if (c->rows[i]->device == v && c->rows[i]->refs)
+			v->drained = false;
+	return true;
+}
+
+size_t lr_coord_drained(const struct lr_coord *c, struct lr_dev *ret,
+			size_t cap)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_devices; i++) {
+		if (!c->devices[i]->draining)
+			continue;
+		if (n < cap)
+			ret[n] = c->devices[i]->dev;
+		n++;
+	}
+	return n;
+}
+
+/* Its copy is being made, or may be begun, or may go now. */
+static bool moves(struct lr_coord *c, unsigned slot, unsigned bit,
+		  uint64_t now_ms)
+{
+	const struct lr_cfg *cfg = &c->view.cfg[slot];
+	uint8_t synced = coord_cfg_synced_bits(cfg);
+	struct coord_shape shape;
+
+	for (unsigned i = 0; i < cfg->n; i++) {
+		const struct coord_row *r = coord_row(c, cfg->mem[i]);
+
+		if (!coord_has(synced, i) && coord_row_usable(r) && !r->full)
+			return true;
+	}
+	coord_shape(c, slot, coord_all_bits(cfg), synced, now_ms, &shape);
+	return shape.n_fresh || shape.held || !coord_has(shape.keep, bit);
+}
+
+void lr_coord_left(struct lr_coord *c, const struct lr_dev *dev,
+		   uint64_t now_ms, struct lr_coord_left *ret)
+{
+	const struct coord_device *v = coord_device(c, dev, false);
+	bool any = false;
+
+	*ret = (struct lr_coord_left){.draining = v && v->draining};
+	coord_count_donors(c);
+	for (unsigned s = 0; v && s < c->p.nslots; s++) {
+		const struct lr_cfg *cfg = &c->view.cfg[s];
+		int i = lr_cfg_index(cfg, v->cur);
+		uint8_t synced = coord_cfg_synced_bits(cfg);
+
+		if (i < 0)
+			continue;
+		ret->slots++;
+		ret->bytes += c->slots[s].bytes;
+		ret->sole += coord_has(synced, (unsigned)i) &&
+			     coord_bits(synced) == 1;
+		any = any || moves(c, s, (unsigned)i, now_ms);
+	}
+	ret->stuck = ret->slots && !any && !c->replan && c->planned &&
+		     c->phase == COORD_IDLE;
 }
 
 enum lr_err lr_coord_forget(struct lr_coord *c, const struct lr_dev *dev,

@@ -192,6 +192,11 @@
 #define LR_MSG_ADMIT(F)     F(u32, uid) F(u8, roles) F(str, ref)
 #define LR_MSG_REFUSE(F)    F(u32, uid) F(str, ref)
 #define LR_MSG_DRAIN(F)     F(u32, uid) F(u8, undo) F(str, ref)
+#define LR_MSG_DRAIN_STATE(F) F(u32, uid) F(str, ref)
+/* stuck: what is left finds no room elsewhere */
+#define LR_MSG_DRAIN_STATE_R(F) \
+	F(u16, err) F(u8, draining) F(u8, stuck) F(u32, slots) F(u32, sole) \
+	F(u64, bytes)
 #define LR_MSG_FORGET(F)    F(u32, uid) F(str, ref)
 #define LR_MSG_REVOKE(F)    F(u32, uid) F(str, ref)
 #define LR_MSG_DISCARD(F)   F(id, id)
@@ -358,6 +363,8 @@
 	M(135, LINKS_R,   links_r,    LR_BULK_MAX, "reach records") \
 	M(136, METRICS,   metrics,    0,           "your counters") \
 	M(137, METRICS_R, metrics_r,  LR_BULK_MAX, "Prometheus text") \
+	M(144, DRAIN_STATE, drain_state, 0,        "how far is it") \
+	M(145, DRAIN_STATE_R, drain_state_r, 0,    "what is left there") \
 	M(152, PACE,      pace,       0,           "send me copies at most so fast; how busy are you") \
 	M(153, PACE_R,    pace_r,     0,           "so busy") \
 	M(154, COPY_LIMIT, copy_limit, 0,          "copy at most so fast") \

@@ -315,14 +315,15 @@ class Host:
 
     # --- lanram ------------------------------------------------------------
     def config(self, pool="lab", top="", coordinator="", donor="",
-               admission="open", lend="256MiB"):
+               admission="open", lend="256MiB", leave_wait_s=10):
         """Writes lanram.conf. No address of anybody stands in it."""
         self._write("lanram.conf", f"""pool = "{pool}";
 state_dir = "{self.dir}/state";
 run_dir = "/run/lanram";
 {top}
 coordinator_role: {{ admission = "{admission}"; {coordinator} }};
-donor_role: {{ lend = "{lend}"; reserve = "2%"; leave_wait_s = 10; {donor} }};
+donor_role: {{ lend = "{lend}"; reserve = "2%";
+leave_wait_s = {leave_wait_s}; {donor} }};
 """)
         return self
 

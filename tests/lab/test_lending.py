@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The owner of a donor's machine needs its RAM: he gets it, at once, without
 anything of the pool's being lost or out of reach."""
+import signal
 import threading
 import time
 
-from lab import BIG, check, wait_until
-from pool import MIB, Ledger, Pool
+from lab import BIG, FULL, PROGRAMS, check, wait_until
+from pool import MIB, Ledger, Load, Pool
 from ram import Ram
 
 # Takes `argv[1]` bytes, says so, and keeps them.
@@ -134,4 +135,110 @@ def test_owner_takes_all(lab):
     kinds = {e["kind"] for e in p.elm.json("events")}
     check({"shed", "gave_back"} <= kinds, f"events: {kinds}")
     hog.kill()
+    ledger.verify()
+
+
+def test_drain(lab):
+    """`lanram drain` waits until all has moved; an interrupt leaves it going
+    on; the coordinator may start anew meanwhile. Undone, it is used again."""
+    p = Pool(lab)
+    ledger = Ledger(p)
+    for i in range(12):
+        ledger.store(2 * MIB, copies=1 + i % 2)
+    r = p.anvil.lanram("drain", "birch")
+    check("birch is drained" in r.err, r)
+    lab.say(r.err.strip())
+    check(held(p, "birch") < 24 * MIB, "its RAM has gone back")
+    check(not any("birch" in o["donors"] for o in ledger.listed().values()),
+          "nothing is on it")
+    coordinator = p.anvil.daemons["coordinator"]
+    coordinator.kill()
+    p.anvil.start("coordinator")
+    p.wait_state("birch", ("draining",), 20)
+    p.anvil.lanram("drain", "cedar", "--no-wait")
+    p.wait_state("cedar", ("draining",))
+    p.anvil.lanram("drain", "birch", "--undo")
+    p.wait_state("birch", ("up",))
+    r = p.anvil.lanram("drain", "cedar")
+    check(r.code == 0, r)
+    ledger.verify()
+
+
+def test_drain_without_room(lab):
+    """Nobody has room for what a donor holds: exit 5, and it stays in use. An
+    interrupted drain goes on, and says so."""
+    p = Pool(lab, donors=("birch", "cedar"))
+    ledger = Ledger(p)
+    for _ in range(12):
+        ledger.store(4 * MIB, copies=1)
+    p.donor("cedar").lanram("lend", "16MiB")
+    wait_until(lambda: any(d["lent_bytes"] < 20 * MIB
+                           for d in p.donor_rows()), 10, "it lends less")
+    r = p.anvil.lanram("drain", "birch", expect=5, timeout=90)
+    check("no room" in r.err, r)
+    p.wait_state("birch", ("up",))
+    p.donor("birch").slow("2mbit")
+    p.donor("cedar").lanram("lend", "256MiB")
+    d = p.anvil.spawn("drain", PROGRAMS.find("lanram"), "drain", "birch")
+    p.wait_state("birch", ("draining",))
+    d.signal(signal.SIGINT)
+    check(d.wait(20) == 130, "interrupted")
+    check("goes on being drained" in d.log_text(), d.log_text())
+    p.wait_state("birch", ("draining",))
+    p.donor("birch").slow(None)
+    r = p.anvil.lanram("drain", "birch", timeout=90)
+    check(r.code == 0, r)
+    ledger.verify()
+
+
+def test_laptop(lab):
+    """A donor's machine sleeps, wakes up with another address, and finds that
+    things were removed, and a register written, meanwhile: it is used again by
+    itself, and what it serves is never stale."""
+    p = Pool(lab)
+    ledger = Ledger(p)
+    ids = [ledger.store(100_000) for _ in range(9)]
+    p.elm.lanram("register", "write", "r", "old")
+    birch = p.donors[0]
+    birch.daemons["donor"].stop()
+    end = time.monotonic() + (60 if FULL else 3)
+    p.wait_state("birch", ("down",), 20)
+    for i in ids[::3]:
+        p.elm.lanram("remove", i, timeout=90)
+        ledger.drop(i)
+    p.elm.lanram("register", "write", "r", "new", timeout=90)
+    birch.move(99)
+    wait_until(lambda: time.monotonic() > end, 61, "it sleeps")
+    birch.daemons["donor"].cont()
+    start = time.monotonic()
+
+    def back():
+        fresh = p.elm.lanram("register", "read", "r", timeout=90)
+        check(fresh.text == "new", f"stale: {fresh}")
+        for i in ids[::3]:
+            p.elm.lanram("retrieve", i, expect=3, timeout=90)
+        return any(d["name"] == "birch" and d["state"] == "up" and
+                   "10.77.0.99" in d["address"] for d in p.donor_rows())
+    wait_until(back, 60, "it is up, at its new address")
+    lab.say(f"back {time.monotonic() - start:.1f} s after it woke up")
+    wait_until(lambda: any("birch" in o["donors"] for o in
+                           ledger.listed().values()), 60, "used again")
+    ledger.verify()
+    ledger.verify_list()
+
+
+def test_leave_at_once(lab):
+    """Stopped with no time to wait, a donor goes by a view without it: what
+    others have, too, is not copied first; what is there alone is."""
+    p = Pool(lab, leave_wait_s=0)
+    ledger = Ledger(p)
+    for i in range(12):
+        ledger.store(MIB, copies=1 + i % 2)
+    birch = p.donors[0].daemons["donor"]
+    with Load(ledger, (1000,), codes=(0, 4, 5, 8)) as load:
+        birch.term(60)
+        load.wait_more(3, 60)
+    text = birch.log_text()
+    check("nothing is here alone, leaving" in text, text)
+    p.wait_whole()
     ledger.verify()
