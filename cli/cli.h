@@ -118,7 +118,8 @@ int cli_failed(struct cli *c, enum lanram_err err);
 struct cli_here {
 	enum lr_here_state state;
 	char name[LR_NAME_MAX], pool[LR_NAME_MAX], coordinator[256];
-	char code[128], interfaces[256];
+	char code[128], interfaces[256]; /* SEARCHING */
+	char host[LR_NAME_MAX];		 /* else: the coordinator's */
 	char text[256]; /* why not, in the coordinator's words */
 };
 int cli_here(struct cli *c, struct cli_here *ret);

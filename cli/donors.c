@@ -70,9 +70,15 @@ static json_t *number(const struct lr_rec_donor *d, uint64_t n)
 	return d->state == LR_DONOR_PENDING ? json_null() : out_json_u64(n);
 }
 
-static json_t *latency(uint32_t us)
+/* Half of what it served may well have taken less than a microsecond. */
+static bool has_served(const struct lr_rec_donor *d)
 {
-	return us ? out_json_u64(us) : json_null(); /* no operation yet */
+	return d->p99_us != 0;
+}
+
+static json_t *latency(const struct lr_rec_donor *d, uint32_t us)
+{
+	return has_served(d) ? json_integer(us) : json_null();
 }
 
 static json_t *incarnation(const struct lr_rec_donor *d)
@@ -97,7 +103,7 @@ static json_t *donor_json(const struct lr_rec_donor *d)
 		"host_available_bytes", number(d, d->host_available),
 		"entries", number(d, d->entries),
 		"latency_us",
-		"p50", latency(d->p50_us), "p99", latency(d->p99_us),
+		"p50", latency(d, d->p50_us), "p99", latency(d, d->p99_us),
 		"incarnation", incarnation(d),
 		"version", out_json_str(d->version),
 		"since", out_json_time(d->since_ms),
@@ -116,9 +122,10 @@ static int print_json(const struct donors *d)
 	return out_json(all, 0);
 }
 
-static void add_latency(struct out_table *t, uint32_t us)
+static void add_latency(struct out_table *t, const struct lr_rec_donor *d,
+			uint32_t us)
 {
-	if (us)
+	if (has_served(d))
 		out_cellf(t, "%u us", us);
 	else
 		out_cellf(t, "-");
@@ -150,8 +157,8 @@ static void add_row(struct out_table *t, const struct lr_rec_donor *d)
 	out_cellf(t, "%s", lr_text_bytes(d->held, bytes));
 	out_cellf(t, "%s", lr_text_bytes(d->host_available, bytes));
 	out_cellf(t, "%llu", (unsigned long long)d->entries);
-	add_latency(t, d->p50_us);
-	add_latency(t, d->p99_us);
+	add_latency(t, d, d->p50_us);
+	add_latency(t, d, d->p99_us);
 	out_cellf(t, "%s",
 		  out_span(now > d->since_ms ? now - d->since_ms : 0, span));
 	add_if_gone(t, d);

@@ -32,7 +32,12 @@ int cli_here(struct cli *c, struct cli_here *ret)
 			    sizeof ret->coordinator);
 		lr_str_copy(r.code, ret->code, sizeof ret->code);
 		lr_str_copy(r.text, ret->text, sizeof ret->text);
-		lr_str_copy(r.detail, ret->interfaces, sizeof ret->interfaces);
+		ret->interfaces[0] = ret->host[0] = '\0';
+		if (r.state == LR_HERE_SEARCHING)
+			lr_str_copy(r.detail, ret->interfaces,
+				    sizeof ret->interfaces);
+		else
+			lr_str_copy(r.detail, ret->host, sizeof ret->host);
 	} else {
 		code = out_say(1,
 			       "the %s daemon answers something else: is it "
@@ -45,7 +50,8 @@ int cli_here(struct cli *c, struct cli_here *ret)
 
 static int not_admitted(const struct cli_here *here)
 {
-	const char *host = here->coordinator, *colon = strrchr(host, ':');
+	const char *host = here->host[0] ? here->host : here->coordinator;
+	const char *colon = strrchr(host, ':');
 	int n = (int)(colon ? (size_t)(colon - host) : strlen(host));
 
 	return out_say(6,

@@ -70,9 +70,9 @@ static bool is_asked(const struct lr_rec_donor *d, const char *ref)
 /* --- showing
  * ---------------------------------------------------------------------- */
 
-static json_t *us_or_null(uint32_t us)
+static json_t *us_or_null(const struct lr_rec_donor *d, uint32_t us)
 {
-	return us ? out_json_u64(us) : json_null();
+	return d->p99_us ? json_integer(us) : json_null();
 }
 
 static int print_json(const struct times *t, const struct donors *d,
@@ -89,8 +89,8 @@ static int print_json(const struct times *t, const struct donors *d,
 				json_pack("{so ss s{so so}}", "name",
 					  out_json_str(r->name), "state",
 					  donors_state(r->state), "latency_us",
-					  "p50", us_or_null(r->p50_us), "p99",
-					  us_or_null(r->p99_us)));
+					  "p50", us_or_null(r, r->p50_us), "p99",
+					  us_or_null(r, r->p99_us)));
 	}
 	return out_json(json_pack("{so so so}", "daemon_us",
 				  out_json_u64(t->daemon_us), "coordinator_us",
@@ -104,7 +104,7 @@ static void print_donor(const struct lr_rec_donor *d)
 	char *name = out_escape_str(d->name);
 
 	printf("%-12s  %s", name, donors_state(d->state));
-	if (d->p50_us)
+	if (d->p99_us)
 		printf(", serves in %u us (p50), %u us (p99) by its own count",
 		       d->p50_us, d->p99_us);
 	else

@@ -209,6 +209,8 @@ int cli_store(struct cli *c, int argc, char **argv)
 	if (!code) {
 		name = out_escape(o.name ? o.name : "",
 				  o.name ? strlen(o.name) : 0);
+		if (S_ISREG(s.was.st_mode))
+			o.size = (uint64_t)s.was.st_size;
 		progress_start(name, S_ISREG(s.was.st_mode)
 					     ? (uint64_t)s.was.st_size
 					     : 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CHECK: what `lanram doctor` asks. The answer tells the time here and, for a
+/* LOSS: what became of data that is gone. CHECK: what `lanram doctor` asks. The answer tells the time here and, for a
  * donor, whether its port can be reached from here:
  *
  *   no donor of that device, or none asked for: answered at once
@@ -90,12 +90,76 @@ static bool dial(struct lr_peer *p, uint64_t req, const struct lr_member *to)
 	return false;
 }
 
+/* --- what was lost ---------------------------------------------------------- */
+
+#define DEVICES_MAX 16
+
+struct loss {
+	size_t n;
+	struct lr_dev dev[DEVICES_MAX];
+	uint64_t back_ms[DEVICES_MAX];
+};
+
+static void add_loss(struct loss *to, const struct lr_coord_loss *from)
+{
+	for (unsigned i = 0; from && i < from->n; i++) {
+		size_t k = 0;
+
+		while (k < to->n && !lr_dev_eq(&to->dev[k], &from->dev[i]))
+			k++;
+		if (k == DEVICES_MAX)
+			return;
+		to->dev[k] = from->dev[i];
+		to->back_ms[k] = from->back_ms[i];
+		to->n += k == to->n;
+	}
+}
+
+static void serve_loss(struct lr_peer *p, const struct lr_frame *f)
+{
+	uint8_t buf[DEVICES_MAX * 256];
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_bulk bulk = { .p = buf };
+	struct lr_msg_loss_r r = { 0 };
+	struct lr_msg_loss m;
+	struct loss all = { 0 };
+	struct lr_reader in;
+	uint64_t since_boot = lr_now_ms(), unix_now = lr_unix_ms();
+
+	if (!lr_dec_loss(f->meta, f->h.meta, &m)) {
+		lr_link_close(p->link, LR_E_PROTOCOL);
+		return;
+	}
+	in = lr_reader(m.slots.p, m.slots.n);
+	while (in.left >= 2)
+		add_loss(&all, lr_coord_loss(p->k->rules, lr_r_u16(&in)));
+	for (size_t i = 0; i < all.n; i++) {
+		struct lr_rec_loss rec = {
+			.dev = all.dev[i],
+			.name = lr_str(lr_coordinator_name_of(p->k,
+							      &all.dev[i])),
+		};
+
+		if (all.back_ms[i])
+			rec.back_ms = unix_now - (since_boot - all.back_ms[i]);
+		lr_enc_rec_loss(&w, &rec);
+	}
+	bulk.len = w.len;
+	LR_SEND(p->link, LOSS_R, loss_r, f->h.req, &r, &bulk);
+}
+
+/* --- */
+
 bool lr_check_frame(struct lr_peer *p, const struct lr_frame *f)
 {
 	const struct lr_member *to;
 	struct lr_msg_check m;
 	struct lr_msg_check_r none = { .address = lr_str("") };
 
+	if (f->h.type == LR_M_LOSS) {
+		serve_loss(p, f);
+		return true;
+	}
 	if (f->h.type != LR_M_CHECK)
 		return false;
 	if (!lr_dec_check(f->meta, f->h.meta, &m)) {

@@ -66,7 +66,7 @@ static void serve_here(struct lr_donor *d, struct lr_link *link,
 		.pool_name = lr_str(d->b.cfg->pool),
 		.coordinator = lr_str(lr_attach_address(d->control)),
 		.code = lr_str(lr_attach_code(d->control)),
-		.detail = lr_str(""),
+		.detail = lr_str(lr_attach_host(d->control)),
 		.text = lr_str(lr_attach_text(d->control)),
 	};
 

@@ -361,7 +361,8 @@ static void serve_here(struct user *u, uint64_t req)
 	};
 
 	lr_browse_interfaces(interfaces, sizeof interfaces);
-	r.detail = lr_str(interfaces);
+	r.detail = lr_str(r.state == LR_HERE_SEARCHING ? interfaces
+						       : lr_attach_host(a));
 	LR_SEND(u->link, HERE_R, here_r, req, &r, NULL);
 }
 
@@ -444,6 +445,7 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	case LR_M_PAUSE:
 	case LR_M_COPIES:
 	case LR_M_CHECK:
+	case LR_M_LOSS:
 		serve_ask(u, f);
 		break;
 	case LR_M_LINKS:

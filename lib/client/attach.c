@@ -159,6 +159,7 @@ static void welcomed(struct lr_attach *a, const struct lr_msg_welcome *w)
 	bool proven = lr_link_is_local(a->link) ||
 		      lr_dev_eq(&w->pool, lr_link_peer(a->link));
 
+	lr_str_copy(w->name, a->host, sizeof a->host);
 	if (!proven || !is_our_pool(a, w)) {
 		lr_attach_set_state(a, LR_HERE_WRONG_POOL);
 		drop_link(a, LR_E_WRONG_PEER);
@@ -420,6 +421,11 @@ const char *lr_attach_code(const struct lr_attach *a)
 const char *lr_attach_text(const struct lr_attach *a)
 {
 	return a ? a->text : "";
+}
+
+const char *lr_attach_host(const struct lr_attach *a)
+{
+	return a ? a->host : "";
 }
 
 const char *lr_attach_address(const struct lr_attach *a)

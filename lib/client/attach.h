@@ -67,6 +67,7 @@ struct lr_link *lr_attach_link(const struct lr_attach *a); /* READY, or NULL */
 const struct lr_dev *lr_attach_pool(const struct lr_attach *a); /* zero: none */
 const char *lr_attach_code(const struct lr_attach *a); /* PENDING: the words */
 const char *lr_attach_text(const struct lr_attach *a); /* why not, or "" */
+const char *lr_attach_host(const struct lr_attach *a); /* its name, or "" */
 const char *lr_attach_address(const struct lr_attach *a); /* coordinator's */
 void lr_attach_stop(struct lr_attach *a); /* no callback after it */
 

@@ -35,7 +35,7 @@ struct lr_attach {
 	unsigned refused_ms;   /* to wait before we ask again */
 	char code[64];
 	char text[256]; /* why not, in the coordinator's words */
-	char address[128];
+	char address[128], host[LR_NAME_MAX];
 	char pool_name[LR_NAME_MAX], name[LR_NAME_MAX];
 	char pin_path[4096], local_socket[108];
 };

@@ -73,6 +73,7 @@ struct lanram_store_options {
 	int copies;	  /* 1, 2 or 3; 0: 2 */
 	bool is_public;
 	uint64_t ttl_ms; /* 0: kept until removed */
+	uint64_t size;	 /* that will come, if known: for messages; 0: not */
 };
 
 struct lanram_stored {

@@ -36,6 +36,7 @@ struct lr_upload_options {
 	bool explain; /* tell why copies are missing, at the price of asking */
 	uint64_t ttl_ms;     /* 0: kept until removed */
 	size_t expect_bytes; /* a hint for the first buffer; 0: unknown */
+	uint64_t size; /* of all, if known: for messages; 0: not */
 	size_t window_bytes; /* 0: 16 MiB */
 	unsigned touch_ms;   /* 0: LR_TOUCH_MS */
 };
@@ -116,6 +117,10 @@ void lr_explain_full(const struct lr_object_env *env, uint64_t size,
 		     unsigned copies, lr_object_cb cb, void *arg);
 void lr_explain_degraded(const struct lr_object_env *env, unsigned copies,
 			 unsigned wanted, lr_object_cb cb, void *arg);
+/* Who held these slots when they were lost: "birch and cedar, restarted at
+ * 14:02 and 14:03"; "" when nobody knows. */
+void lr_explain_lost(const struct lr_object_env *env, const uint16_t *slots,
+		     size_t n, lr_object_cb cb, void *arg);
 /* The sentence for a failed operation of one entry: `ref` and what is told. */
 void lr_text_entry(enum lr_err err, const char *ref, const char *detail,
 		   char *out, size_t cap);

@@ -25,7 +25,9 @@
 #define COUNT_MS      5000u
 #define COUNT_EACH_MS 1000u
 
-enum phase { HEAD, READY, BODY, COUNTING, LOOKING_AGAIN, OVER };
+#define LOST_SLOTS_MAX 64
+
+enum phase { HEAD, READY, BODY, COUNTING, LOOKING_AGAIN, EXPLAINING, OVER };
 
 struct piece {
 	struct lr_download *d;
@@ -53,6 +55,9 @@ struct lr_download {
 	struct lr_hash *hash;
 	/* what is missing */
 	uint64_t away, lost;
+	uint16_t lost_slots[LOST_SLOTS_MAX];
+	size_t n_lost_slots;
+	char missing[128];
 	uint64_t count_until;
 	char who[256];
 	enum lr_err err;
@@ -86,6 +91,48 @@ static void leave(struct lr_download *d)
 	d->in_flight--;
 	if (d->freed && !d->in_flight)
 		really_free(d);
+}
+
+static void explained_cb(void *arg, enum lr_err err, const char *who)
+{
+	struct lr_download *d = arg;
+	char detail[600];
+
+	(void)err;
+	snprintf(detail, sizeof detail, "%s%s%s", d->missing,
+		 d->missing[0] ? "|" : "", who);
+	lr_text_entry(LR_E_LOST, d->ref, detail, d->text, sizeof d->text);
+	d->err = LR_E_LOST;
+	if (!d->freed) {
+		d->phase = OVER;
+		d->moved(d->arg);
+	}
+	leave(d);
+}
+
+/* What is missing ("12 of 16 chunks", or all) is lost: who held it? */
+static void lost(struct lr_download *d, const char *missing)
+{
+	snprintf(d->missing, sizeof d->missing, "%s", missing);
+	d->phase = EXPLAINING;
+	d->in_flight++;
+	lr_explain_lost(&d->env, d->lost_slots, d->n_lost_slots, explained_cb,
+			d);
+}
+
+/* The slot of an entry that is lost. */
+static void note_lost(struct lr_download *d, const struct lr_id *id)
+{
+	if (d->n_lost_slots < LOST_SLOTS_MAX)
+		d->lost_slots[d->n_lost_slots++] = (uint16_t)lr_id_slot(id);
+}
+
+static void note_lost_chunk(struct lr_download *d, uint64_t n)
+{
+	struct lr_id id;
+
+	lr_id_of_chunk(&id, &d->id, n);
+	note_lost(d, &id);
 }
 
 static void over(struct lr_download *d, enum lr_err err, const char *detail)
@@ -152,6 +199,11 @@ static void take_manifest(struct lr_download *d,
 {
 	struct lr_reader r = lr_reader(res->value, res->bytes);
 
+	if (res->err == LR_E_LOST) {
+		note_lost(d, &d->id);
+		lost(d, "");
+		return;
+	}
 	if (res->err) {
 		over(d, res->err, res->text);
 		return;
@@ -235,8 +287,14 @@ static void told(struct lr_download *d)
 	lr_text_count(d->lost ? d->lost : d->away, missing);
 	lr_text_count(d->m.chunks, chunks);
 	snprintf(detail, sizeof detail, "%s%s of %s chunks|%s",
-		 all ? "" : "at least ", missing, chunks, d->who);
-	over(d, d->lost ? LR_E_LOST : LR_E_UNREACHABLE, detail);
+		 all ? "" : "at least ", missing, chunks,
+		 d->lost ? "" : d->who);
+	if (!d->lost) {
+		over(d, LR_E_UNREACHABLE, detail);
+		return;
+	}
+	detail[strlen(detail) - 1] = '\0';
+	lost(d, detail);
 }
 
 static void count_missing(struct lr_download *d,
@@ -354,6 +412,8 @@ static void take_chunk(struct piece *p, const struct lr_entry_result *res)
 		over(d, res->err, res->text);
 		return;
 	} else {
+		if (res->err == LR_E_LOST)
+			note_lost_chunk(d, p->n);
 		count_missing(d, res);
 		p->asked = false;
 	}

@@ -50,6 +50,7 @@ struct lr_upload {
 	struct buf *cur, *spare;
 	struct lr_hash *hash;
 	uint64_t size, chunks; /* taken; sent */
+	uint64_t whole; /* that will come, as told; 0: not known */
 	unsigned in_flight, window;
 	unsigned copies;
 	/* the open manifest */
@@ -140,7 +141,8 @@ static void undone_cb(void *arg, enum lr_err err, const char *text)
 
 	(void)err, (void)text;
 	if (u->err == LR_E_FULL)
-		lr_explain_full(&u->env, u->size,
+		lr_explain_full(&u->env,
+				u->whole > u->size ? u->whole : u->size,
 				lr_class_copies(lr_id_class(&u->id)),
 				explained_cb, u);
 	else
@@ -504,6 +506,7 @@ struct lr_upload *lr_upload_new(const struct lr_object_env *env,
 	u->moved = moved;
 	u->arg = arg;
 	u->explain = o->explain;
+	u->whole = o->size;
 	u->copies = lr_class_copies(o->cls);
 	u->window =
 		(unsigned)((o->window_bytes ? o->window_bytes : WINDOW_BYTES) /

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 char *lr_text_bytes(uint64_t n, char *out)
 {
@@ -107,19 +108,99 @@ void lr_text_entry(enum lr_err err, const char *ref, const char *detail,
 	else if (err == LR_E_UNREACHABLE)
 		unreachable(ref, what, who, out, cap);
 	else if (err == LR_E_LOST && what[0])
-		snprintf(out, cap,
-			 "%s is lost: of %s no copy is left%s%s%s. lanram "
-			 "remove %s",
-			 ref, what, who[0] ? " (" : "", who, who[0] ? ")" : "",
-			 ref);
+		snprintf(out, cap, "%s is lost: %s%s%s%s. lanram remove %s",
+			 ref, who[0] ? "the copies of " : "of ", what,
+			 who[0] ? " were on " : " no copy is left", who, ref);
 	else if (err == LR_E_LOST)
-		snprintf(out, cap,
-			 "%s is lost: no copy is left%s%s%s. lanram remove %s",
-			 ref, who[0] ? " (" : "", who, who[0] ? ")" : "", ref);
+		snprintf(out, cap, "%s is lost: %s%s. lanram remove %s", ref,
+			 who[0] ? "its copies were on " : "no copy is left",
+			 who, ref);
 	else if (err == LR_E_ABSENT || err == LR_E_CORRUPT)
 		snprintf(out, cap, "%s: %s", ref, detail);
 	else
 		snprintf(out, cap, "%s", detail[0] ? detail : lr_err_text(err));
+}
+
+/* --- who held what is lost --------------------------------------------------
+ */
+
+#define LOSS_MAX 8
+
+static void say_times(const uint64_t *back_ms, size_t n, char *out, size_t cap)
+{
+	char text[8];
+	struct tm tm;
+	time_t t;
+	size_t at = (size_t)snprintf(out, cap, ", restarted at ");
+
+	for (size_t i = 0; i < n && at < cap; i++) {
+		t = (time_t)(back_ms[i] / 1000);
+		strftime(text, sizeof text, "%H:%M", localtime_r(&t, &tm));
+		at += (size_t)snprintf(out + at, cap - at, "%s%s",
+				       i == 0	    ? ""
+				       : i + 1 == n ? " and "
+						    : ", ",
+				       text);
+	}
+}
+
+/* Times are told where each of them came back. */
+static void say_loss(const struct lr_frame *f, char *out, size_t cap)
+{
+	struct lr_reader in = lr_reader(f->bulk, f->h.bulk);
+	uint64_t back_ms[LOSS_MAX];
+	struct lr_rec_loss r;
+	size_t n = 0, at = 0;
+	bool all_back = true;
+
+	while (in.left && n < LOSS_MAX && lr_dec_rec_loss(&in, &r) &&
+	       at < cap) {
+		at += (size_t)snprintf(out + at, cap - at, "%s%.*s",
+				       n == 0	  ? ""
+				       : !in.left ? " and "
+						  : ", ",
+				       (int)r.name.n, r.name.p);
+		back_ms[n++] = r.back_ms;
+		all_back = all_back && r.back_ms;
+	}
+	if (n && all_back && at < cap)
+		say_times(back_ms, n, out + at, cap - at);
+}
+
+struct losing {
+	lr_object_cb cb;
+	void *arg;
+};
+
+static void loss_cb(void *arg, enum lr_err err, const struct lr_frame *f)
+{
+	struct losing *l = arg;
+	char text[256] = "";
+
+	if (!err && f && f->h.type == LR_M_LOSS_R)
+		say_loss(f, text, sizeof text);
+	l->cb(l->arg, LR_E_OK, text);
+	free(l);
+}
+
+void lr_explain_lost(const struct lr_object_env *env, const uint16_t *slots,
+		     size_t n, lr_object_cb cb, void *arg)
+{
+	struct losing *l = malloc(sizeof *l);
+	uint8_t list[512], meta[600];
+	struct lr_writer lw = lr_writer(list, sizeof list),
+			 w = lr_writer(meta, sizeof meta);
+	struct lr_msg_loss m = {.uid = env->uid};
+
+	if (!l)
+		abort();
+	*l = (struct losing){cb, arg};
+	for (size_t i = 0; i < n && i < sizeof list / 2; i++)
+		lr_w_u16(&lw, slots[i]);
+	m.slots = (struct lr_str){(const char *)list, (uint16_t)lw.len};
+	lr_enc_loss(&w, &m);
+	env->entries->ops->ask(env->entries, LR_M_LOSS, meta, w.len, 2000,
+			       loss_cb, l);
 }
 
 /* --- with the donors' numbers ------------------------------------------------
@@ -145,6 +226,14 @@ struct explaining {
 	void *arg;
 };
 
+/* For users: a donor is full at 95 %, and keeps a segment in reserve. */
+static uint64_t room(const struct lr_rec_donor *rec)
+{
+	uint64_t cap = rec->lent / 100 * 95, used = rec->held + (8u << 20);
+
+	return cap > used ? cap - used : 0;
+}
+
 static void count_donor(struct donors *d, const struct lr_rec_donor *rec)
 {
 	if (rec->state != LR_DONOR_UP && rec->state != LR_DONOR_SUSPECT &&
@@ -153,8 +242,7 @@ static void count_donor(struct donors *d, const struct lr_rec_donor *rec)
 	if (d->up < DONORS_SHOWN)
 		lr_str_copy(rec->name, d->names[d->up], LR_NAME_MAX);
 	d->up++;
-	if (rec->lent > rec->held)
-		d->free += rec->lent - rec->held;
+	d->free += room(rec);
 	if (rec->host_available < d->unused)
 		return;
 	d->unused = rec->host_available;
@@ -239,8 +327,8 @@ static void say_full(const struct explaining *x, const struct donors *d,
 	lr_text_bytes(d->free, left);
 	lr_text_bytes(d->unused, unused);
 	advise(d, lend, sizeof lend);
-	if (d->free >= x->size * x->copies) /* what is left is not for users */
-		strcat(left, " of reserve");
+	if (d->free >= x->size * x->copies)
+		strcat(left, ", not all where copies go,");
 	if (!d->richest[0])
 		snprintf(out, cap,
 			 "pool full: needs %s (%u copies of %s), no donor "

@@ -51,6 +51,7 @@ upload(struct lanram *p, const struct lanram_store_options *o, size_t expect)
 		.explain = true,
 		.ttl_ms = o->ttl_ms,
 		.expect_bytes = expect,
+		.size = o->size,
 	};
 	return lr_upload_new(&p->env, &u, moved_cb, p);
 }

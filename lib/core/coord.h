@@ -219,6 +219,15 @@ void lr_coord_whatif(const struct lr_coord *c, const uint64_t *gone, size_t n,
 		     struct lr_whatif *ret);
 /* Bytes that short slots still have to copy, as far as donors are there. */
 uint64_t lr_coord_recovery_left(const struct lr_coord *c);
+/* Who held a slot when it was lost, and when each came back empty (as told by
+ * now_ms then; 0: it did not). NULL: not lost in this run. */
+struct lr_coord_loss {
+	unsigned n;
+	struct lr_dev dev[LR_MEM_MAX];
+	uint64_t back_ms[LR_MEM_MAX];
+};
+const struct lr_coord_loss *lr_coord_loss(const struct lr_coord *c,
+					  unsigned slot);
 /* Devices that an unavailable slot waits for. */
 size_t lr_coord_awaited(const struct lr_coord *c, unsigned slot,
 			struct lr_dev ret[LR_MEM_MAX]);

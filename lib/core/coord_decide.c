@@ -254,6 +254,7 @@ static enum coord_decision decide_lost(struct lr_coord *c, unsigned slot,
 		return COORD_UNAVAILABLE;
 	}
 	c->n_lost++;
+	coord_loss_note(c, slot);
 	if (!(sl->flags & SLOT_KNOWN) || sl->entries) {
 		sl->flags |= SLOT_LOST_HELD;
 		c->n_lost_held++;

@@ -59,6 +59,8 @@ enum coord_row_state {
 	ROW_GONE, /* proven: its RAM is not there any more */
 };
 
+#define COORD_LOSSES_MAX 64u
+
 struct coord_row { /* one incarnation */
 	struct lr_coord_donor d;
 	struct lr_beat beat;
@@ -109,6 +111,7 @@ struct coord_slot {
 	uint8_t ack_synced; /* inst = the old ce, and SYNCED */
 	uint8_t ack_at_ce;  /* inst = the old ce */
 	uint8_t ack_none;   /* nothing was ever installed */
+	uint8_t loss;	    /* losses[loss - 1]; 0: none */
 };
 
 struct coord_foreign { /* has installed a newer cfg than the view names */
@@ -155,6 +158,8 @@ struct lr_coord {
 	size_t n_wait;
 	bool unsent; /* no memory for the phase's actions: tick again */
 	unsigned n_lost, n_unavail_new, n_lost_held;
+	struct lr_coord_loss losses[COORD_LOSSES_MAX];
+	unsigned n_losses;
 
 	struct lr_suspect suspect;
 	uint64_t suspect_ms, retry_ms, publish_ms, settle_ms, calm_ms, wake_ms;
@@ -190,6 +195,8 @@ void coord_rows_drop(struct lr_coord *c);
 void coord_rows_done(struct lr_coord *c);
 struct coord_device *coord_device(struct lr_coord *c, const struct lr_dev *dev,
 				  bool add);
+/* The slot is about to be lost under its present cfg. */
+void coord_loss_note(struct lr_coord *c, unsigned slot);
 bool coord_device_gone(const struct coord_device *v, uint64_t inc);
 /* Proof: the RAM of this incarnation is gone. */
 void coord_row_gone(struct lr_coord *c, struct coord_row *r);

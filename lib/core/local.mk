@@ -16,6 +16,7 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/coord_health.c \
 	lib/core/coord_internal.h \
 	lib/core/coord_leave.c \
+	lib/core/coord_loss.c \
 	lib/core/coord_plan.c \
 	lib/core/coord_rows.c \
 	lib/core/coord_seal.c \

@@ -84,13 +84,16 @@
 	F(dev, dev) F(u64, inc) F(str, name) F(str, addrs) F(u8, up) \
 	F(u8, open) F(u16, why) F(u64, silent_ms) F(u32, near_us)
 
+/* Held what is lost; came back empty at back_ms (Unix; 0: it did not). */
+#define LR_REC_LOSS(F)      F(dev, dev) F(str, name) F(u64, back_ms)
+
 #define LR_RECORDS(R) \
 	R(SLOTNO, slotno)   R(SLOT_CE, slot_ce)  R(SLOT_STATE, slot_state) \
 	R(ENTRY, entry)     R(MEMBER, member)    R(DEVICE, device) \
 	R(OBJECT, object)   R(LISTED, listed)    R(DONOR, donor) \
 	R(PENDING, pending) R(TEXT, text)        R(EVENT, event) \
 	R(COPY, copy)       R(WHICH, which)      R(VERIFIED, verified) \
-	R(REACH, reach)     R(INVITE, invite)
+	R(REACH, reach)     R(INVITE, invite)   R(LOSS, loss)
 
 /* --- messages ----------------------------------------------------------- */
 
@@ -214,7 +217,8 @@
 
 /* asking the local daemon */
 #define LR_MSG_HERE(F)      F(u8, reserved)
-/* text: why, in the coordinator's words */
+/* detail: SEARCHING: the interfaces; else the coordinator's name;
+ * text: why, in the coordinator's words */
 #define LR_MSG_HERE_R(F) \
 	F(u8, state) F(dev, dev) F(dev, pool) F(u32, uid) F(str, name) \
 	F(str, pool_name) F(str, coordinator) F(str, code) F(str, detail) \
@@ -267,6 +271,9 @@
 	F(str, seen) F(str, name) F(str, version)
 #define LR_MSG_LINKS(F)     F(u8, reserved)
 #define LR_MSG_LINKS_R(F)   F(u16, err)
+/* slots: their numbers, 2 bytes each */
+#define LR_MSG_LOSS(F)      F(u32, uid) F(str, slots)
+#define LR_MSG_LOSS_R(F)    F(u16, err)
 #define LR_MSG_METRICS(F)   F(u8, reserved)
 #define LR_MSG_METRICS_R(F) F(u16, err)
 
@@ -363,6 +370,8 @@
 	M(135, LINKS_R,   links_r,    LR_BULK_MAX, "reach records") \
 	M(136, METRICS,   metrics,    0,           "your counters") \
 	M(137, METRICS_R, metrics_r,  LR_BULK_MAX, "Prometheus text") \
+	M(138, LOSS,      loss,       0,           "who held these slots when they were lost") \
+	M(139, LOSS_R,    loss_r,     LR_BULK_MAX, "loss records, each device once") \
 	M(144, DRAIN_STATE, drain_state, 0,        "how far is it") \
 	M(145, DRAIN_STATE_R, drain_state_r, 0,    "what is left there") \
 	M(152, PACE,      pace,       0,           "send me copies at most so fast; how busy are you") \

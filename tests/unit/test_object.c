@@ -454,6 +454,57 @@ static void test_lost(void **state)
 				  "left. lanram remove thing");
 }
 
+struct losses {
+	uint8_t meta[16], bulk[512];
+	unsigned slots;
+};
+
+static enum lr_err loss_answer(void *arg, unsigned type, const void *meta,
+			       size_t len, struct lr_frame *ret)
+{
+	struct losses *l = arg;
+	struct lr_msg_loss_r m = {.err = 0};
+	struct lr_writer w = lr_writer(l->meta, sizeof l->meta);
+	struct lr_writer b = lr_writer(l->bulk, sizeof l->bulk);
+	struct lr_rec_loss birch = {.name = lr_str("birch")},
+			   cedar = {.name = lr_str("cedar"), .back_ms = 1};
+	struct lr_msg_loss ask;
+
+	assert_int_equal(type, LR_M_LOSS);
+	assert_true(lr_dec_loss(meta, len, &ask));
+	l->slots = ask.slots.n / 2;
+	lr_enc_loss_r(&w, &m);
+	lr_enc_rec_loss(&b, &birch);
+	lr_enc_rec_loss(&b, &cedar);
+	*ret = (struct lr_frame){.h = {.type = LR_M_LOSS_R,
+				       .meta = (uint16_t)w.len,
+				       .bulk = (uint32_t)b.len},
+				 .meta = l->meta,
+				 .bulk = l->bulk};
+	return LR_E_OK;
+}
+
+/* Who held it is asked for, and told; when, only if all of them came back. */
+static void test_lost_names(void **state)
+{
+	struct fixture *f = *state;
+	struct losses l;
+	char text[LR_OBJECT_TEXT];
+	struct lr_id id;
+
+	make_data(f, 5 * MIB);
+	assert_int_equal(store_all(f, &id), LR_E_OK);
+	chunk(f, &id, 9)->trouble = LR_E_LOST;
+	chunk(f, &id, 10)->trouble = LR_E_LOST;
+	f->mem.answer = loss_answer;
+	f->mem.answer_arg = &l;
+	assert_int_equal(fetch(f, &id, 4096, text), LR_E_LOST);
+	assert_int_equal(l.slots, 2);
+	assert_string_equal(text, "thing is lost: the copies of 2 of 20 chunks "
+				  "were on birch and cedar. lanram remove "
+				  "thing");
+}
+
 /* An inline object whose donor is away says who is awaited. */
 static void test_inline_away(void **state)
 {
@@ -837,7 +888,9 @@ static enum lr_err pool_answer(void *arg, unsigned type, const void *meta,
 			.address = lr_str(""),
 			.version = lr_str(""),
 			.lent = UINT64_C(1) << 30,
-			.held = (UINT64_C(1) << 30) - (i ? 0 : MIB),
+			/* full at 95 %, less a segment */
+			.held = (UINT64_C(1) << 30) / 100 * 95 - 8 * MIB -
+				(i ? 0 : MIB),
 			.host_available = (i + 1) << UINT64_C(30)};
 
 		lr_enc_rec_donor(&b, &d);
@@ -931,6 +984,7 @@ int main(void)
 		T(test_slept),
 		T(test_away),
 		T(test_lost),
+		T(test_lost_names),
 		T(test_inline_away),
 		T(test_corrupt),
 		T(test_wrong_chunk),
