@@ -32,6 +32,7 @@ sim_sources = \
 	tests/sim/pull.c \
 	tests/sim/report.c \
 	tests/sim/serve.c \
+	tests/sim/shelf.c \
 	tests/sim/sim.c \
 	tests/sim/sim.h \
 	tests/sim/sweep.c \

@@ -16,6 +16,7 @@
 #include "daemon/log.h"
 
 #define FULL_AGAIN_MS 10000
+#define SHELF_MS 600000 /* as long as flapping is remembered */
 
 struct lr_pull *lr_pull_new(struct lr_shard *s)
 {
@@ -55,6 +56,12 @@ void lr_pull_slot(struct lr_pull *p, unsigned n)
 		lr_turns_drop(&p->turns, n);
 }
 
+void lr_pull_shelve(struct lr_pull *p, unsigned n)
+{
+	lr_store_shelve(p->s->store, n);
+	p->shelved_ms = lr_now_ms();
+}
+
 /* --- one slot ----------------------------------------------------------- */
 
 static void have_cb(void *arg, const struct lr_id *id, struct lr_stored *ret)
@@ -86,8 +93,10 @@ static void ended(struct lr_pull *p, struct pull_slot *a, bool synced)
 	struct lr_rec_slot_ce rec = { .slot = (uint16_t)a->slot,
 				      .ce = lr_sync_ce(a->sync) };
 
-	if (synced)
+	if (synced) {
+		lr_store_drop_shelf(p->s->store, a->slot);
 		lr_verified_slot(p->s->verified, a->slot, lr_now_ms());
+	}
 	if (synced && lr_slot_synced(&p->s->slots[a->slot], rec.ce))
 		lr_enc_rec_slot_ce(&p->done_w, &rec);
 	else if (!synced && p->full_w.cap - p->full_w.len >= 10)
@@ -164,6 +173,21 @@ void pull_refill(struct lr_pull *p)
 				return;
 }
 
+/* How much of a rebuild was still here, once it is over. */
+static void say_moved(struct lr_pull *p)
+{
+	if (p->turns.waiting || p->out || !(p->fetched_bytes + p->warm_bytes))
+		return;
+	for (unsigned i = 0; i < PULL_ACTIVE; i++)
+		if (p->active[i])
+			return;
+	lr_info("copied %llu bytes from other donors; %llu more were still "
+		"here",
+		(unsigned long long)p->fetched_bytes,
+		(unsigned long long)p->warm_bytes);
+	p->fetched_bytes = p->warm_bytes = 0;
+}
+
 /* --- the tick ----------------------------------------------------------- */
 
 static void tell(struct lr_pull *p, unsigned type, struct lr_writer *w)
@@ -214,11 +238,14 @@ static void try_full(struct lr_pull *p, uint64_t now_ms)
 void lr_pull_tick(struct lr_pull *p, uint64_t now_ms)
 {
 	try_full(p, now_ms);
+	if (now_ms >= p->shelved_ms + SHELF_MS)
+		lr_store_drop_shelves(p->s->store);
 	pull_links_tick(p, now_ms);
 	pump_all(p, now_ms);
 	tell(p, LR_M_SYNCED, &p->done_w);
 	tell(p, LR_M_SYNC_FULL, &p->full_w);
 	pull_repair_tick(p, now_ms);
+	say_moved(p);
 }
 
 void lr_pull_free(struct lr_pull *p)

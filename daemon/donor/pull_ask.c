@@ -176,10 +176,12 @@ static void fetch_cb(struct lr_link *link, enum lr_err err,
 	(void)link;
 	if (!a)
 		return;
-	if (is_answer(err, f, &m))
+	if (is_answer(err, f, &m)) {
+		p->fetched_bytes += f->h.bulk;
 		take_fetched(p, a, &id, &m, f);
-	else
+	} else {
 		lr_sync_failed(a->sync, member, lr_now_ms());
+	}
 	pull_pump(p, a);
 	pull_refill(p);
 }
@@ -211,13 +213,39 @@ static bool send_fetch(struct lr_pull *p, struct pull_slot *a,
 	return true;
 }
 
+/* True: it was still here, and is in the slot now. */
+static bool take_shelved(struct lr_pull *p, struct pull_slot *a,
+			 const struct lr_sync_act *act)
+{
+	struct lr_shard *s = p->s;
+	const struct lr_id *id = &act->entry.id;
+	struct lr_stored held, there;
+	struct lr_entry e;
+
+	if (!lr_store_shelved(s->store, a->slot, id, &e))
+		return false;
+	held = (struct lr_stored){ .found = e.state, .tag = e.tag };
+	if (!lr_sync_may_take(&act->entry, &held) || !lr_store_verify(&e))
+		return false;
+	lr_shard_stored(s, a->slot, id, &there);
+	if (lr_slot_put(&there, &e.tag, LR_PUT_REPAIR) == LR_PUT_STORE &&
+	    !lr_shard_unshelve(s, a->slot, &e))
+		return false;
+	p->warm_bytes += e.bytes;
+	lr_sync_fetched(a->sync, id);
+	return true;
+}
+
 bool pull_ask(struct lr_pull *p, struct pull_slot *a,
 	      const struct lr_sync_act *act)
 {
 	bool scan = act->what == LR_SYNC_SCAN;
-	struct lr_link *link = scan ? lr_direct_link(p->s->net, act->member) :
-				      pull_link(p, act->member);
+	struct lr_link *link;
 
+	if (!scan && take_shelved(p, a, act))
+		return true;
+	link = scan ? lr_direct_link(p->s->net, act->member) :
+		      pull_link(p, act->member);
 	if (!link) {
 		lr_sync_failed(a->sync, act->member, lr_now_ms());
 		return true;

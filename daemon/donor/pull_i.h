@@ -37,7 +37,8 @@ struct lr_pull {
 	struct lr_pace pace;
 	uint64_t seen_ops; /* of users, here */
 	struct repair *repairs;
-	uint64_t repair_ms, full_ms;
+	uint64_t repair_ms, full_ms, shelved_ms;
+	uint64_t fetched_bytes, warm_bytes; /* since nothing was pulled */
 	uint8_t done[LR_SLOTS * 10], full[1024 * 10]; /* slot_ce records */
 	struct lr_writer done_w, full_w;
 };

@@ -62,6 +62,16 @@ enum lr_err lr_shard_put(struct lr_shard *s, unsigned slot,
 	return err;
 }
 
+bool lr_shard_unshelve(struct lr_shard *s, unsigned slot,
+		       const struct lr_entry *e)
+{
+	if (!lr_store_unshelve(s->store, slot, &e->id, lr_now_ms()))
+		return false;
+	if (e->kind == LR_KIND_MANIFEST)
+		lr_reports_changed(s->reports, slot, &e->id);
+	return true;
+}
+
 /* --- GET ---------------------------------------------------------------- */
 
 static void reply_value(struct lr_shard_link *l, uint64_t req,

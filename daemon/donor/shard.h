@@ -127,12 +127,19 @@ void lr_shard_stored(struct lr_shard *s, unsigned slot, const struct lr_id *id,
 enum lr_err lr_shard_put(struct lr_shard *s, unsigned slot,
 			 const struct lr_entry *e, bool use_reserve);
 
+/* Back from the shelf, the same way. False: no memory. */
+bool lr_shard_unshelve(struct lr_shard *s, unsigned slot,
+		       const struct lr_entry *e);
+
 /* report.c: the row of a closed object; false: the entry is none. Its texts
  * live until the next call. */
 bool lr_object_of_entry(const struct lr_entry *e, struct lr_rec_object *ret);
 
 struct lr_pull *lr_pull_new(struct lr_shard *s);
 void lr_pull_slot(struct lr_pull *p, unsigned slot); /* (re)start or stop */
+/* The slot is emptied; what it held is kept for a while, to be taken from when
+ * the slot is pulled again. */
+void lr_pull_shelve(struct lr_pull *p, unsigned slot);
 void lr_pull_tick(struct lr_pull *p, uint64_t now_ms);
 /* PACE: another donor says how fast it may be sent copies. */
 void lr_pull_serve_pace(struct lr_shard_link *l, const struct lr_frame *f);

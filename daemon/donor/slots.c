@@ -89,7 +89,7 @@ static enum lr_err install_one(struct lr_shard *s, unsigned n,
 	case LR_INSTALL_REFUSED:
 		return LR_E_STALE;
 	case LR_INSTALL_EMPTIED:
-		lr_store_drop_slot(s->store, n);
+		lr_pull_shelve(s->pull, n);
 		break;
 	case LR_INSTALL_SALVAGED:
 		drop_mutable(s, n);
@@ -157,7 +157,7 @@ static void view_changed(struct lr_shard *s)
 		struct lr_slot *slot = &s->slots[n];
 
 		if (lr_slot_left(slot, s->o.inc, cfg)) {
-			lr_store_drop_slot(s->store, n);
+			lr_pull_shelve(s->pull, n);
 			lr_pull_slot(s->pull, n);
 			s->slots_changed = true;
 		}

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/mutate.h"
+
 #define AGAIN_MIN_MS 100u
 #define AGAIN_MAX_MS 1600u
 #define NO_SOURCE    (-1)
@@ -358,6 +360,15 @@ void lr_sync_fetched(struct lr_sync *y, const struct lr_id *id)
 	}
 	f->tried |= 1u << f->asked;
 	f->state = CHECK;
+}
+
+bool lr_sync_may_take(const struct lr_sync_entry *want,
+		      const struct lr_stored *cached)
+{
+	if (cached->found != LR_FOUND_VALUE)
+		return false;
+	return lr_tag_cmp(&cached->tag, &want->tag) == 0 ||
+	       LR_MUTANT("cached-with-another-tag");
 }
 
 void lr_sync_bad(struct lr_sync *y, const struct lr_id *id)

@@ -6,6 +6,8 @@
  *   2 of each page fetch what is missing or older here (TOMBs need no fetch)
  *   3 a value the source cannot verify is asked of the other srcs; nobody can:
  *     it is stored as BAD(id, tag)
+ *     (what was here before the slot was emptied and is that very write is
+ *     taken instead)
  *   4 gone at the source meanwhile: skipped
  *   5 a failed source: the next one, and the list from the start
  *   6 merging (a lost slot with several srcs): 1 to 5 with every other src
@@ -58,6 +60,10 @@ struct lr_sync_act lr_sync_next(struct lr_sync *y, uint64_t now_ms,
 /* A page came: all its entries, and whether more follow. False: no memory. */
 bool lr_sync_page(struct lr_sync *y, const struct lr_sync_entry *e, size_t n,
 		  bool more);
+/* What this donor had of an emptied slot may serve a FETCH: it is the very
+ * write that the source listed, and intact (the caller verified it). */
+bool lr_sync_may_take(const struct lr_sync_entry *want,
+		      const struct lr_stored *cached);
 /* The entry of a FETCH was stored (or skipped, being gone there). */
 void lr_sync_fetched(struct lr_sync *y, const struct lr_id *id);
 /* The member could not verify it. */

@@ -133,7 +133,7 @@ static bool move(struct lr_store *s, const struct lr_record *r, uint32_t size)
 static bool is_sane(const struct lr_store *s, const struct lr_record *r)
 {
 	return s->victim_at + lr_record_size(r) <= s->victim->fill &&
-	       lr_record_slot(r) < s->nslots;
+	       lr_record_slot(r) < 2 * s->nslots;
 }
 
 /* One step. False: out of memory, to be tried again later. */

@@ -75,8 +75,9 @@ struct lr_store {
 	uint64_t index_bytes;
 	uint64_t live, entries, tombs;
 	uint64_t seed; /* of lr_index_hash: nobody can aim at one place */
+	uint64_t shelved; /* bytes of records, of `live` */
 	unsigned nslots;
-	struct lr_index *slots;
+	struct lr_index *slots; /* then as many shelves (shelf.c) */
 	struct lr_segment **segs; /* by number; NULL: free number */
 	uint32_t segs_cap;
 	uint32_t nsegs; /* mapped, the spare included */

@@ -8,6 +8,7 @@ lib_store_liblrstore_la_SOURCES = \
 	lib/store/log.c \
 	lib/store/scan.c \
 	lib/store/segment.c \
+	lib/store/shelf.c \
 	lib/store/store.c \
 	lib/store/store.h
 lib_store_liblrstore_la_LIBADD = $(XXHASH_LIBS)

@@ -158,6 +158,10 @@ void lr_log_count(struct lr_store *s, struct lr_index *ix,
 
 	s->live += add ? size : 0 - size;
 	ix->bytes += add ? size : 0 - size;
+	if (ix >= s->slots + s->nslots) {
+		s->shelved += add ? size : 0 - size;
+		return;
+	}
 	if (tomb) {
 		ix->tombs += one;
 		s->tombs += add ? 1 : UINT64_MAX;

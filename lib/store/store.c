@@ -12,10 +12,10 @@ struct lr_store *lr_store_new(unsigned nslots, uint64_t limit)
 {
 	struct lr_store *s = calloc(1, sizeof(*s));
 
-	assert(nslots > 0 && nslots <= UINT16_MAX + 1u);
+	assert(nslots > 0 && nslots <= (UINT16_MAX + 1u) / 2);
 	if (!s)
 		return NULL;
-	s->slots = calloc(nslots, sizeof(*s->slots));
+	s->slots = calloc(2 * (size_t)nslots, sizeof(*s->slots));
 	if (!s->slots) {
 		free(s);
 		return NULL;
@@ -25,7 +25,7 @@ struct lr_store *lr_store_new(unsigned nslots, uint64_t limit)
 		s->seed = (uintptr_t)s;
 	s->nslots = nslots;
 	s->limit = limit;
-	s->fixed_bytes = sizeof(*s) + nslots * sizeof(*s->slots);
+	s->fixed_bytes = sizeof(*s) + 2 * (uint64_t)nslots * sizeof(*s->slots);
 	return s;
 }
 
@@ -35,7 +35,7 @@ void lr_store_free(struct lr_store *s)
 
 	if (!s)
 		return;
-	for (i = 0; i < s->nslots; i++)
+	for (i = 0; i < 2 * s->nslots; i++)
 		lr_index_free(s, &s->slots[i]);
 	for (i = 1; i < s->segs_cap; i++)
 		if (s->segs[i])
@@ -108,9 +108,13 @@ enum lr_err lr_store_put(struct lr_store *s, unsigned slot,
 	assert(slot < s->nslots && e->bytes <= LR_BULK_MAX);
 	assert(e->state != LR_FOUND_NONE && e->state <= LR_FOUND_BAD);
 	place = lr_index_find(s, ix, hash, &e->id);
-	err = make_room(s, ix, lr_record_bytes(value ? e->bytes : 0),
-			place ? lr_record_size(lr_ref_record(s, *place)) : 0,
-			use_reserve, e->state == LR_FOUND_TOMB);
+	do {
+		err = make_room(s, ix, lr_record_bytes(value ? e->bytes : 0),
+				place ? lr_record_size(
+						lr_ref_record(s, *place)) :
+					0,
+				use_reserve, e->state == LR_FOUND_TOMB);
+	} while (err == LR_E_FULL && lr_store_drop_shelves(s));
 	if (err)
 		return err;
 	/* An entry that was there kept its place, but cleaning may have moved
@@ -209,6 +213,8 @@ struct lr_store_usage lr_store_usage(const struct lr_store *s)
 
 void lr_store_set_limit(struct lr_store *s, uint64_t limit)
 {
+	if (limit < s->limit)
+		lr_store_drop_shelves(s);
 	s->limit = limit;
 	if (s->nsegs > lr_log_allowed(s, 0))
 		lr_segment_drop_spare(s);

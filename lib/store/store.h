@@ -77,6 +77,18 @@ size_t lr_store_scan(struct lr_store *s, unsigned slot,
 		     size_t max);
 void lr_store_drop(struct lr_store *s, unsigned slot, const struct lr_id *id);
 void lr_store_drop_slot(struct lr_store *s, unsigned slot);
+/* Empties the slot and sets its values aside, with those set aside before: the
+ * newer one where an ID is there twice. They are in no listing and no count of
+ * entries, and go when their room is needed. */
+void lr_store_shelve(struct lr_store *s, unsigned slot);
+bool lr_store_shelved(struct lr_store *s, unsigned slot,
+		      const struct lr_id *id, struct lr_entry *ret);
+/* Back into the slot, in place of what is there. False: no memory. */
+bool lr_store_unshelve(struct lr_store *s, unsigned slot,
+		       const struct lr_id *id, uint64_t now_ms);
+void lr_store_drop_shelf(struct lr_store *s, unsigned slot);
+bool lr_store_drop_shelves(struct lr_store *s); /* false: there are none */
+uint64_t lr_store_shelved_bytes(const struct lr_store *s);
 struct lr_slot_usage lr_store_slot(const struct lr_store *s, unsigned slot);
 
 struct lr_store_usage lr_store_usage(const struct lr_store *s);

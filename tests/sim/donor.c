@@ -26,13 +26,6 @@ struct donor *donor_of(struct sim *s, uint64_t inc)
 
 /* --- slots ----------------------------------------------------------------------- */
 
-void donor_drop_slot(struct sim *s, struct donor *d, unsigned slot)
-{
-	(void)s;
-	d->entries -= d->slot[slot].n;
-	d->slot[slot].n = 0;
-}
-
 /* What was admitted and is not applied: its sender is told that it failed. */
 void donor_kill_slow(struct sim *s, struct donor *d, unsigned slot)
 {
@@ -129,7 +122,7 @@ static enum lr_err install_one(struct sim *s, struct donor *d, unsigned slot,
 	case LR_INSTALL_REFUSED:
 		return LR_E_STALE;
 	case LR_INSTALL_EMPTIED:
-		donor_drop_slot(s, d, slot);
+		shelf_take_slot(d, slot);
 		break;
 	case LR_INSTALL_SALVAGED:
 		drop_mutable(d, slot);
@@ -218,7 +211,7 @@ static void view_changed(struct sim *s, struct donor *d)
 			continue;
 		SAY(s, "dev %u is out of slot %u", d->dev, i);
 		donor_kill_slow(s, d, i);
-		donor_drop_slot(s, d, i);
+		shelf_take_slot(d, i);
 		pull_slot(s, d, i);
 	}
 	agent_view(s, &d->ag);
@@ -536,6 +529,7 @@ void donor_kill(struct sim *s, struct donor *d, bool silent)
 	}
 	for (unsigned i = 0; i < s->p.nslots; i++) {
 		free(d->slot[i].e);
+		shelf_drop(&d->slot[i]);
 		free(d->slot[i].listed);
 	}
 	free(d->slot);

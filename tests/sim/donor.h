@@ -25,6 +25,8 @@ struct dslot {
 	struct entry *e; /* by key */
 	unsigned n, cap;
 	struct lr_sync *sync;
+	struct entry *shelf; /* set aside when it was emptied */
+	unsigned n_shelf;
 	uint32_t sync_life;
 	uint64_t sync_armed;
 	uint8_t *listed; /* by a mutation: keys that a source listed */
@@ -104,7 +106,11 @@ void donor_recv(struct sim *s, struct donor *d, struct conn *c, struct msg *m);
 void donor_attach(struct sim *s, void *arg, uint64_t life);
 struct donor *donor_of(struct sim *s, uint64_t inc); /* NULL: not alive */
 unsigned donor_dev(uint64_t inc);
-void donor_drop_slot(struct sim *s, struct donor *d, unsigned slot);
+/* shelf.c */
+void shelf_take_slot(struct donor *d, unsigned slot);
+bool shelf_give(struct sim *s, struct donor *d, unsigned slot,
+		const struct lr_sync_entry *want, uint32_t key);
+void shelf_drop(struct dslot *ds);
 void donor_kill_slow(struct sim *s, struct donor *d, unsigned slot);
 void donor_tell(struct sim *s, struct donor *d);
 

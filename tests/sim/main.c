@@ -29,8 +29,9 @@ static void tell(const struct sim *s, uint64_t runs, double t)
 	       "%.0f steps/s\n",
 	       runs, t, (double)runs / t, (double)s->steps / t);
 	printf("  %" PRIu64 " commits, %" PRIu64 " installs, %" PRIu64
-	       " syncs, %" PRIu64 " deaths, %" PRIu64 " slots lost\n",
-	       s->changes, s->installs, s->syncs, s->deaths, s->cfgs_lost);
+	       " syncs (%" PRIu64 " entries were still there), %" PRIu64
+	       " deaths, %" PRIu64 " slots lost\n",
+	       s->changes, s->installs, s->syncs, s->warm, s->deaths, s->cfgs_lost);
 	printf("  %" PRIu64 " stores and writes, %" PRIu64 " reads, %" PRIu64
 	       " absent, %" PRIu64 " lost, %" PRIu64 " unknown, %" PRIu64
 	       " full\n",

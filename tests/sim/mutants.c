@@ -24,6 +24,7 @@ static const struct mutant {
 	unsigned before; /* the first seed looked at, less 1 */
 } mutants[] = {
 	{ "absent-from-one-copy", THEME_SHORT, 200, 0 },
+	{ "cached-with-another-tag", THEME_SHORT, 1000, 0 },
 	{ "close-after-60s", THEME_SWEEP, 400, 0 },
 	{ "dropped-not-listed", THEME_SHORT, 200, 0 },
 	{ "epoch-before-persisted", THEME_SHORT, 50, 0 },

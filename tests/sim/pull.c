@@ -132,6 +132,18 @@ static void ask(struct sim *s, struct donor *d, struct conn *c, unsigned slot,
 	       q->life);
 }
 
+static bool take_shelved(struct sim *s, struct donor *d, unsigned slot,
+			 const struct lr_sync_act *a)
+{
+	uint32_t key;
+
+	(void)by_id(d, slot, &a->entry.id, &key);
+	if (!shelf_give(s, d, slot, &a->entry, key))
+		return false;
+	lr_sync_fetched(d->slot[slot].sync, &a->entry.id);
+	return true;
+}
+
 static void mark(struct sim *s, struct donor *d, unsigned slot,
 		 const struct lr_sync_act *a)
 {
@@ -166,6 +178,7 @@ static void ended(struct sim *s, struct donor *d, unsigned slot, bool synced)
 		drop_unlisted(d, slot);
 	ds->tell_ce = ce;
 	if (synced && lr_slot_synced(&ds->st, ce)) {
+		shelf_drop(ds);
 		ds->tell_synced = true;
 		s->syncs++;
 		SAY(s, "dev %u is synced in slot %u ce %llu, %u entries",
@@ -226,8 +239,11 @@ void pull_pump(struct sim *s, struct donor *d, unsigned slot)
 		case LR_SYNC_WAIT:
 			wait_until(s, d, slot, a.at_ms);
 			return;
-		case LR_SYNC_SCAN:
 		case LR_SYNC_FETCH:
+			if (take_shelved(s, d, slot, &a))
+				break;
+			/* fall through */
+		case LR_SYNC_SCAN:
 			c = agent_link(s, &d->ag, a.member);
 			if (c)
 				ask(s, d, c, slot, &a, lr_sync_ce(ds->sync));

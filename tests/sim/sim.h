@@ -7,7 +7,8 @@
  *   coord.c    the coordinator's daemon: disk, links, actions
  *   donor.c    a donor's daemon: seals, installs, views, leaving
  *   serve.c    what it answers to GET, PUT, SCAN
- *   pull.c     what it fetches while SYNCING, and repairs
+ *   pull.c     what it fetches while SYNCING, and repairs; shelf.c: what it
+ *              still had of that
  *   order.c    names whose updates it orders
  *   report.c   what it tells the coordinator of objects
  *   sweep.c    TOMBs, open manifests, orphans, expiry
@@ -90,7 +91,7 @@ struct sim {
 	char wrong[512];
 	/* counts */
 	uint64_t acks, reads, absents, losts, unknowns, changes, installs,
-		syncs, seals, deaths, sweeps, collected, lin_ops, removed,
+		syncs, warm, seals, deaths, sweeps, collected, lin_ops, removed,
 		uploads, fulls, cfgs_lost, updates, conflicts, cas_ops, lists,
 		lists_refused, finds;
 	uint32_t n_orders;

@@ -21,6 +21,8 @@ static struct {
 	uint8_t state[KEYS]; /* LR_FOUND_*: what the store must hold */
 	uint32_t bytes[KEYS];
 	uint64_t version[KEYS];
+	uint64_t shelf[KEYS]; /* version set aside; 0: none. May be gone */
+	uint32_t shelf_bytes[KEYS];
 	struct held held[PINS];
 	struct lr_store *s;
 	uint64_t rng, next_version;
@@ -69,7 +71,8 @@ static unsigned pins_held(void)
 /* Without pins a normal put is refused exactly where the cap says so. */
 static bool must_fail(uint64_t key, uint32_t cost)
 {
-	uint64_t live = lr_store_usage(m.s).live;
+	uint64_t live = lr_store_usage(m.s).live -
+			lr_store_shelved_bytes(m.s);
 
 	return cost > cost_of(key) && live - cost_of(key) + cost > kit_cap(m.s);
 }
@@ -79,11 +82,12 @@ static void put(uint64_t key, uint8_t state)
 	uint32_t bytes = state == LR_FOUND_VALUE ? any_size() : 0;
 	struct lr_entry e = kit_entry(key, ++m.next_version, bytes);
 	bool fail = must_fail(key, kit_cost(bytes));
+	bool shelves = lr_store_shelved_bytes(m.s) > 0;
 	enum lr_err err;
 
 	e.state = state;
 	err = lr_store_put(m.s, slot_of(key), &e, false, 5);
-	if (state == LR_FOUND_VALUE && pins_held() == 0)
+	if (state == LR_FOUND_VALUE && pins_held() == 0 && !shelves)
 		assert_int_equal(err, fail ? LR_E_FULL : LR_E_OK);
 	if (err) {
 		assert_int_equal(err, LR_E_FULL);
@@ -122,6 +126,40 @@ static void drop_slot(unsigned slot)
 	lr_store_drop_slot(m.s, slot);
 	for (key = slot; key < KEYS; key += SLOTS)
 		m.state[key] = 0;
+}
+
+/* All of a slot is set aside: nobody sees it, no count has it. */
+static void shelve(unsigned slot)
+{
+	lr_store_shelve(m.s, slot);
+	for (uint64_t key = slot; key < KEYS; key += SLOTS) {
+		if (m.state[key] == LR_FOUND_VALUE) {
+			m.shelf[key] = m.version[key];
+			m.shelf_bytes[key] = m.bytes[key];
+		}
+		m.state[key] = 0;
+	}
+}
+
+/* Back comes what was set aside last, or nothing: its room was needed. */
+static void unshelve(uint64_t key)
+{
+	struct lr_id id = kit_id(key);
+	struct lr_entry e;
+
+	if (m.state[key])
+		return;
+	if (!lr_store_shelved(m.s, slot_of(key), &id, &e)) {
+		assert_false(lr_store_unshelve(m.s, slot_of(key), &id, 5));
+		return;
+	}
+	assert_int_equal(e.tag.ts, m.shelf[key]);
+	kit_assert(&e, key, m.shelf[key], m.shelf_bytes[key]);
+	assert_true(lr_store_unshelve(m.s, slot_of(key), &id, 5));
+	m.state[key] = LR_FOUND_VALUE;
+	m.version[key] = m.shelf[key];
+	m.bytes[key] = m.shelf_bytes[key];
+	m.shelf[key] = 0;
 }
 
 static void unpin(struct held *h)
@@ -195,7 +233,7 @@ static void check_counts(void)
 		bytes += lr_store_slot(m.s, i).bytes;
 	assert_int_equal(u.entries, entries);
 	assert_int_equal(u.tombs, tombs);
-	assert_int_equal(u.live, live);
+	assert_int_equal(u.live, live + lr_store_shelved_bytes(m.s));
 	assert_int_equal(bytes, live);
 	assert_true(u.mapped >= u.live);
 }
@@ -226,6 +264,12 @@ static void one_step(void)
 		drop(key);
 	else if (what < 801)
 		drop_slot(slot_of(key));
+	else if (what < 802)
+		shelve(slot_of(key));
+	else if (what < 840)
+		unshelve(key);
+	else if (what < 841)
+		lr_store_drop_shelf(m.s, slot_of(key));
 	else if (what < 900)
 		lr_store_clean(m.s, (unsigned)roll(300), roll(4) == 0);
 	else if (what < 960 && m.pins)
