@@ -64,6 +64,7 @@ int cli_forget(struct cli *c, int argc, char **argv);
 int cli_revoke(struct cli *c, int argc, char **argv);
 int cli_register(struct cli *c, int argc, char **argv);
 int cli_name(struct cli *c, int argc, char **argv);
+int cli_rebalance(struct cli *c, int argc, char **argv);
 int cli_rebuild(struct cli *c, int argc, char **argv);
 int cli_events(struct cli *c, int argc, char **argv);
 int cli_top(struct cli *c, int argc, char **argv);

@@ -32,6 +32,7 @@ cli_lanram_SOURCES = \
 	cli/pool_donors.h \
 	cli/progress.c \
 	cli/progress.h \
+	cli/rebalance.c \
 	cli/rebuild.c \
 	cli/remove.c \
 	cli/retrieve.c \

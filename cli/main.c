@@ -80,6 +80,11 @@ static const struct cli_opt top_opts[] = {
 	JSON, COMMON
 };
 
+static const struct cli_opt rebalance_opts[] = {
+	{ "simulate", 0, NULL, "only show it: copies move by themselves", AT(simulate) },
+	JSON, COMMON
+};
+
 static const struct cli_opt bench_opts[] = {
 	{ "count", 'n', "N", "strings to store; default: 500", AT(count) },
 	{ "size", 0, "SIZE", "of a string; default: 2KiB", AT(size) },
@@ -119,6 +124,7 @@ static const struct cli_cmd commands[] = {
 	{ "revoke", "DEVICE", "an admitted device is out, at once and for good", 1, 1, plain_opts, cli_revoke },
 	{ "forget", "DONOR", "a donor's RAM is gone for good", 1, 1, plain_opts, cli_forget },
 	{ "rebuild", "pause|resume", "copy nothing for now, or go on", 1, 1, plain_opts, cli_rebuild },
+	{ "rebalance", "--simulate", "what would move, if copies were placed now", 0, 0, rebalance_opts, cli_rebalance },
 	{ "events", "", "what happened to the pool", 0, 0, events_opts, cli_events },
 	{ "top", "", "the pool at a glance, live", 0, 0, top_opts, cli_top },
 	{ "bench", "", "this pool beside this machine's RAM and disks", 0, 0, bench_opts, cli_bench },

@@ -9,6 +9,8 @@ daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
 	daemon/coordinator/rest.c \
 	daemon/coordinator/admission.c daemon/coordinator/invites.c \
 	daemon/coordinator/drain.c daemon/coordinator/drain.h \
+	daemon/coordinator/rebalance.c \
+	daemon/coordinator/flaps.c daemon/coordinator/flaps.h \
 	daemon/coordinator/query.c daemon/coordinator/objects.c \
 	daemon/coordinator/watch.c daemon/coordinator/check.c \
 	daemon/donor/check.c daemon/donor/check.h \
@@ -19,7 +21,7 @@ daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
 	daemon/donor/shard.c daemon/donor/shard.h daemon/donor/slots.c \
 	daemon/donor/serve.c daemon/donor/pull.c daemon/donor/pull_i.h \
 	daemon/donor/pull_ask.c daemon/donor/pull_link.c \
-	daemon/donor/repair.c daemon/donor/report.c \
+	daemon/donor/scrub.c daemon/donor/repair.c daemon/donor/report.c \
 	daemon/donor/sweep.c daemon/donor/update.c \
 	daemon/donor/verified.c \
 	daemon/requester/requester.c

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/coordinator/coordinator.h"
+#include "daemon/coordinator/flaps.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -245,6 +246,8 @@ static bool start_rules(struct lr_coordinator *k)
 	k->catalog = lr_catalog_new(LR_SLOTS);
 	k->rules = lr_coord_new(&p, found ? &view : NULL, prepared,
 				lr_now_ms());
+	if (k->rules)
+		lr_flaps_restore(k);
 	good = k->rules && k->catalog && lr_drain_restore(k) &&
 	       lr_watchers_new(k);
 out:
@@ -295,6 +298,7 @@ static void done(struct lr_coordinator *k)
 	lr_tls_free(k->pool_tls);
 	lr_identity_free(k->pool);
 	lr_base_done(&k->b);
+	free(k->flapped);
 	free(k->devices);
 	free(k->pending);
 	free(k->invites);

@@ -68,6 +68,11 @@ struct lr_peer { /* a link to us */
 	uint64_t watch_seq; /* events up to it were pushed */
 };
 
+struct lr_flap_row { /* flaps.c: from the state file */
+	struct lr_dev dev;
+	struct lr_flaps flaps;
+};
+
 struct lr_slot_used {
 	uint64_t entries, bytes;
 };
@@ -94,6 +99,8 @@ struct lr_coordinator {
 	struct lr_invites *invites; /* NULL: none yet */
 	struct lr_dev *drained; /* loaded, until there are rules */
 	size_t n_drained;
+	struct lr_flap_row *flapped; /* until the rules have them */
+	size_t n_flapped;
 	struct lr_slot_used used[LR_SLOTS];
 	uint64_t listed_ce[LR_SLOTS]; /* cfg for which the catalog is whole */
 	uint64_t started_ms;
@@ -149,6 +156,9 @@ void lr_donor_slots_get(struct lr_coordinator *k, uint64_t inc);
 void lr_donor_probe(struct lr_coordinator *k, const struct lr_coord_act *a);
 void lr_donor_connect(struct lr_coordinator *k, uint64_t inc);
 void lr_donor_may_leave(struct lr_coordinator *k, uint64_t inc);
+
+/* rebalance.c */
+void lr_rebalance_serve(struct lr_peer *p, const struct lr_frame *f);
 
 /* rest.c: on a heartbeat. */
 void lr_rest_tell(struct lr_peer *p, const struct lr_msg_beat *m);

@@ -428,6 +428,20 @@ void lr_donor_may_leave(struct lr_coordinator *k, uint64_t inc)
 		p->may_leave = true;
 }
 
+static void take_repaired(struct lr_peer *p, const struct lr_frame *f)
+{
+	struct lr_msg_repaired m;
+
+	if (!lr_dec_repaired(f->meta, f->h.meta, &m))
+		return;
+	if (m.corrupt)
+		lr_watchers_event(p->k, LR_EVENT_CORRUPT, &p->dev, NULL,
+				  m.corrupt, 0);
+	if (m.repaired)
+		lr_watchers_event(p->k, LR_EVENT_REPAIRED, &p->dev, NULL,
+				  m.repaired, 0);
+}
+
 static void take_leave(struct lr_peer *p, const struct lr_frame *f)
 {
 	struct lr_msg_leave_r r = { .err = LR_E_BUSY };
@@ -470,6 +484,9 @@ bool lr_donor_frame(struct lr_peer *p, const struct lr_frame *f)
 		return true;
 	case LR_M_REPORT:
 		lr_objects_report(p, f);
+		return true;
+	case LR_M_REPAIRED:
+		take_repaired(p, f);
 		return true;
 	case LR_M_LEAVE:
 		take_leave(p, f);

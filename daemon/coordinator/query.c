@@ -319,6 +319,7 @@ bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f)
 		{ LR_M_FORGET, lr_drain_serve_forget },
 		{ LR_M_WHATIF, serve_whatif },
 		{ LR_M_PAUSE, serve_pause },
+		{ LR_M_REBALANCE, lr_rebalance_serve },
 	};
 
 	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {

@@ -21,6 +21,7 @@
 
 #include "daemon/coordinator/coordinator.h"
 #include "daemon/coordinator/drain.h"
+#include "daemon/coordinator/flaps.h"
 #include "daemon/coordinator/state_codec.h"
 #include "daemon/log.h"
 
@@ -127,6 +128,7 @@ static int read_file(const char *dir, const char *name, struct lr_bytes *ret)
 
 /* What parts of the coordinator keep; see state_codec.h. */
 static const struct lr_state_record records[] = {
+	{ LR_STATE_FLAPS, lr_flaps_room, lr_flaps_save, lr_flaps_load },
 	{ LR_STATE_INVITES, lr_invites_room, lr_invites_save,
 	  lr_invites_load },
 	{ LR_STATE_DRAINED, lr_drain_room, lr_drain_save, lr_drain_load },

@@ -289,6 +289,8 @@ static bool start_shard(struct lr_donor *d)
 				      .limit = d->lent,
 				      .busy_poll_us =
 					      d->b.cfg->busy_poll_us,
+				      .scrub_ms = d->b.cfg->scrub_s *
+						  UINT64_C(1000),
 				      .listen = d->b.cfg->donor_listen,
 				      .accept = lr_base_limits(d->b.cfg),
 				      .name = d->b.cfg->name,

@@ -273,8 +273,10 @@ static void repair_cb(struct lr_link *link, enum lr_err err,
 	lr_shard_stored(s, slot, &id, &there);
 	if (same && there.found == LR_FOUND_BAD && is_answer(err, f, &m) &&
 	    m.found == LR_FOUND_VALUE &&
-	    store_fetched(s, &id, &m, f) == LR_E_OK)
+	    store_fetched(s, &id, &m, f) == LR_E_OK) {
 		lr_info("a corrupt entry was repaired from another copy");
+		lr_scrub_found(s->scrub, 0, 1);
+	}
 }
 
 void pull_ask_repair(struct lr_pull *p, unsigned slot, const struct lr_id *id)

@@ -87,17 +87,22 @@ static void reply_value(struct lr_shard_link *l, uint64_t req,
 }
 
 /* A copy that rotted is no copy: it is marked, and fetched again. */
-static void verify(struct lr_shard *s, unsigned slot, struct lr_entry *e)
+void lr_shard_mark_bad(struct lr_shard *s, unsigned slot, struct lr_entry *e)
 {
-	if (lr_store_verify(e)) {
-		lr_verified_entry(s->verified, &e->id, lr_now_ms());
-		return;
-	}
 	e->state = LR_FOUND_BAD;
 	e->bytes = 0;
 	e->value = NULL;
 	lr_store_put(s->store, slot, e, true, lr_now_ms());
 	lr_pull_repair(s->pull, slot, &e->id);
+	lr_scrub_found(s->scrub, 1, 0);
+}
+
+static void verify(struct lr_shard *s, unsigned slot, struct lr_entry *e)
+{
+	if (lr_store_verify(e))
+		lr_verified_entry(s->verified, &e->id, lr_now_ms());
+	else
+		lr_shard_mark_bad(s, slot, e);
 }
 
 static uint32_t e_bytes(const struct lr_msg_get_r *r, const struct lr_entry *e)
@@ -500,6 +505,9 @@ void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f)
 	case LR_M_CLEAR:
 		serve_clear(l, f);
 		break;
+	case LR_M_DIGEST:
+		lr_scrub_serve_digest(l, f);
+		return; /* a whole slot: not an operation's latency */
 	case LR_M_PACE:
 		lr_pull_serve_pace(l, f);
 		break;

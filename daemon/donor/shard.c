@@ -184,6 +184,7 @@ static void tick_cb(uv_timer_t *timer)
 	lr_pull_tick(s->pull, now);
 	lr_reports_tick(s->reports, now);
 	lr_sweep_tick(s->sweep, now);
+	lr_scrub_tick(s->scrub, now);
 	lr_updates_tick(s->updates, now);
 	clean(s);
 	s->stats.tick++;
@@ -216,6 +217,7 @@ static void stop(struct lr_shard *s)
 	lr_updates_free(s->updates);
 	s->updates = NULL;
 	lr_sweep_free(s->sweep);
+	lr_scrub_free(s->scrub);
 	lr_reports_free(s->reports);
 	lr_direct_close(s->net);
 	lr_spin_stop(s->spin);
@@ -295,10 +297,12 @@ static bool open_all(struct lr_shard *s, char *why, size_t cap)
 	s->pull = lr_pull_new(s);
 	s->reports = lr_reports_new(s);
 	s->sweep = lr_sweep_new(s);
+	s->scrub = lr_scrub_new(s);
 	s->updates = lr_updates_new(s);
 	s->verified = lr_verified_new();
 	if (s->spin && s->store && s->net && s->pull && s->reports &&
-	    s->sweep && s->updates && s->verified)
+	    s->sweep && s->updates && s->verified &&
+	    s->scrub)
 		return true;
 	snprintf(why, cap, "out of memory");
 	return false;

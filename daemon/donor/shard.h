@@ -39,6 +39,7 @@ struct lr_shard_options {
 	uint64_t inc;
 	uint64_t limit;
 	unsigned busy_poll_us;
+	uint64_t scrub_ms; /* a full pass; 0: none */
 	const char *listen, *name;
 	struct lr_accept_limits accept;
 	struct lr_mailbox *to_control;
@@ -61,6 +62,7 @@ struct lr_pull; /* pull.c: what SYNCING slots fetch */
 struct lr_reports; /* report.c: what the coordinator is told of objects */
 struct lr_updates; /* update.c: compare-and-set of names */
 struct lr_verified; /* verified.c: when entries were last found intact */
+struct lr_scrub; /* scrub.c: checksums, and do the copies agree */
 struct lr_sweep; /* sweep.c: expiry, open manifests, orphans, TOMBs */
 
 struct lr_shard {
@@ -85,6 +87,7 @@ struct lr_shard {
 	struct lr_pull *pull;
 	struct lr_reports *reports;
 	struct lr_sweep *sweep;
+	struct lr_scrub *scrub;
 	struct lr_updates *updates;
 	struct lr_verified *verified;
 	struct lr_hist hist, hist_told;
@@ -170,6 +173,15 @@ void lr_verified_slot(struct lr_verified *v, unsigned slot, uint64_t now_ms);
 void lr_verified_entry(struct lr_verified *v, const struct lr_id *id,
 		       uint64_t now_ms);
 void lr_verified_serve(struct lr_shard_link *l, const struct lr_frame *f);
+
+/* Marked, told, and asked of the other copies. */
+void lr_shard_mark_bad(struct lr_shard *s, unsigned slot, struct lr_entry *e);
+struct lr_scrub *lr_scrub_new(struct lr_shard *s);
+void lr_scrub_tick(struct lr_scrub *c, uint64_t now_ms);
+/* Entries that were found corrupt or set right, by whomever. */
+void lr_scrub_found(struct lr_scrub *c, unsigned corrupt, unsigned repaired);
+void lr_scrub_serve_digest(struct lr_shard_link *l, const struct lr_frame *f);
+void lr_scrub_free(struct lr_scrub *c);
 
 struct lr_sweep *lr_sweep_new(struct lr_shard *s);
 void lr_sweep_tick(struct lr_sweep *w, uint64_t now_ms);

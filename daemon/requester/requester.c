@@ -442,6 +442,7 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	case LR_M_DISCARD:
 	case LR_M_EVENTS:
 	case LR_M_WHATIF:
+	case LR_M_REBALANCE:
 	case LR_M_PAUSE:
 	case LR_M_COPIES:
 	case LR_M_CHECK:

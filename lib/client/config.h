@@ -37,6 +37,7 @@
 	K("donor_role",      shards,           "shards",             count, "1",          "threads that serve data") \
 	K("donor_role",      busy_poll_us,     "busy_poll_us",       count, "50",         "keep polling so long after a request") \
 	K("donor_role",      leave_wait_s,     "leave_wait_s",       count, "20",         "time to move copies away on a stop") \
+	K("donor_role",      scrub_s,          "scrub_s",            count, "86400",      "go over all copies in so many seconds; 0: never") \
 	K("requester_role",  socket_mode,      "socket_mode",        text,  "0666",       "who may use the pool on this machine")
 /* clang-format on */
 

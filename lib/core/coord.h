@@ -228,6 +228,23 @@ struct lr_coord_loss {
 };
 const struct lr_coord_loss *lr_coord_loss(const struct lr_coord *c,
 					  unsigned slot);
+/* What would move if all copies were placed now, by donors that are up; how
+ * many there are goes to ret_n, slots that move to ret_slots. False: no
+ * memory. */
+struct lr_coord_move {
+	struct lr_dev dev;
+	unsigned slots, gets, gives; /* copies */
+	uint64_t get_bytes, give_bytes;
+};
+bool lr_coord_rebalance(struct lr_coord *c, struct lr_coord_move *ret,
+			size_t cap, size_t *ret_n, unsigned *ret_slots,
+			uint64_t now_ms);
+/* Devices that flapped, one at a time: the place to go on from, 0 = no more.
+ * And told to the rules of the next run. */
+size_t lr_coord_flapping(const struct lr_coord *c, size_t from,
+			 struct lr_dev *ret_dev, struct lr_flaps *ret);
+void lr_coord_flapped(struct lr_coord *c, const struct lr_dev *dev,
+		      const struct lr_flaps *f);
 /* Devices that an unavailable slot waits for. */
 size_t lr_coord_awaited(const struct lr_coord *c, unsigned slot,
 			struct lr_dev ret[LR_MEM_MAX]);

@@ -234,12 +234,13 @@ void coord_change_go_on(struct lr_coord *c, uint64_t now_ms)
 
 /* --- committed --- */
 
-static void apply_one(struct lr_coord *c, unsigned slot)
+static void apply_one(struct lr_coord *c, unsigned slot, uint64_t now_ms)
 {
 	struct coord_slot *sl = &c->slots[slot];
 
 	if (c->next.cfg[slot].ce != c->epoch)
 		return;
+	coord_warm_left(c, slot, &c->next.cfg[slot], now_ms);
 	coord_cfg_set(c, slot, &c->next.cfg[slot]);
 	if (sl->flags & SLOT_UNAVAIL)
 		c->n_unavail--;
@@ -292,7 +293,7 @@ static void apply(struct lr_coord *c, uint64_t now_ms)
 {
 	c->view.epoch = c->epoch;
 	for (size_t i = 0; i < c->n_change; i++)
-		apply_one(c, c->change[i]);
+		apply_one(c, c->change[i], now_ms);
 	coord_rows_drop(c);
 	c->save = false;
 	end_change(c);

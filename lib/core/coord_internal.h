@@ -11,6 +11,7 @@
  *   coord_seal.c    its SEALs and their answers
  *   coord_decide.c  what a slot becomes, from the acknowledged seals
  *   coord_plan.c    which slots need a change, and who shall hold what
+ *   coord_warm.c    who has something of a slot that it left
  *   coord_health.c  looking; coord_whatif.c: what if donors went
  *
  * No action is taken in a row where memory was short: each has a flag that
@@ -50,6 +51,8 @@ struct coord_device {
 	struct lr_flaps flaps;
 	uint64_t damp_until_ms;
 	bool draining, drained;
+	uint8_t *warm; /* slots that it left not long ago, as bits; or NULL */
+	uint64_t warm_inc, warm_ms;
 };
 
 enum coord_row_state {
@@ -297,11 +300,21 @@ struct coord_shape {
 void coord_shape(struct lr_coord *c, unsigned slot, uint8_t acked,
 		 uint8_t synced, uint64_t now_ms, struct coord_shape *ret);
 
+/* coord_warm.c: before the slot's next configuration replaces the view's. */
+void coord_warm_left(struct lr_coord *c, unsigned slot,
+		     const struct lr_cfg *next, uint64_t now_ms);
+bool coord_warm_any(const struct lr_coord *c);
+/* Into the table that placement is to see. */
+void coord_warm_plan(const struct lr_coord *c, struct lr_cfg *cfg,
+		     uint64_t now_ms);
+
 /* coord_plan.c */
 void coord_count_donors(struct lr_coord *c);
 bool coord_damped(const struct coord_row *r, uint64_t now_ms);
 /* False: no memory, the old plan stands. */
 bool coord_plan(struct lr_coord *c, uint64_t now_ms);
+/* What would be planned now; changes nothing. */
+bool coord_plan_try(struct lr_coord *c, struct lr_want *want, uint64_t now_ms);
 /* Fills c->change with the slots that need one now. */
 void coord_collect(struct lr_coord *c, bool calm, uint64_t now_ms);
 

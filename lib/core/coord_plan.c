@@ -29,7 +29,8 @@ struct plan {
 	struct lr_place_donor *donors;
 	size_t n, n_damped;
 	struct lr_cfg
-		*cfg; /* NULL: the view's; without unsynced full members */
+		*cfg; /* NULL: the view's; without unsynced full members,
+			 with those that were members not long ago */
 	struct lr_want *without; /* damped donors left out */
 };
 
@@ -76,13 +77,17 @@ static bool any_full(const struct lr_coord *c)
 	return false;
 }
 
-/* Who is full and not synced in a slot is not there as placement sees it. */
-static bool hide_full(struct lr_coord *c, struct plan *p)
+static bool copy_table(const struct lr_coord *c, struct plan *p)
 {
 	p->cfg = malloc(c->p.nslots * sizeof *p->cfg);
-	if (!p->cfg)
-		return false;
-	memcpy(p->cfg, c->view.cfg, c->p.nslots * sizeof *p->cfg);
+	if (p->cfg)
+		memcpy(p->cfg, c->view.cfg, c->p.nslots * sizeof *p->cfg);
+	return p->cfg != NULL;
+}
+
+/* Who is full and not synced in a slot is not there as placement sees it. */
+static void hide_full(struct lr_coord *c, struct plan *p)
+{
 	for (unsigned s = 0; s < c->p.nslots; s++) {
 		struct lr_cfg *cfg = &p->cfg[s];
 		uint8_t synced = coord_cfg_synced_bits(cfg);
@@ -98,7 +103,6 @@ static bool hide_full(struct lr_coord *c, struct plan *p)
 		cfg->n = (uint8_t)n;
 		cfg->src = cfg->synced = 0;
 	}
-	return true;
 }
 
 /* The last one of `w` that would be a new copy, or -1. */
@@ -160,12 +164,16 @@ static bool place_damped(struct lr_coord *c, struct plan *p)
 
 static bool make_plan(struct lr_coord *c, struct plan *p, uint64_t now_ms)
 {
-	bool full = any_full(c);
+	bool full = any_full(c), warm = coord_warm_any(c);
 
 	list_donors(c, p, false, now_ms);
 	list_donors(c, p, true, now_ms);
-	if (full && !hide_full(c, p))
+	if ((full || warm) && !copy_table(c, p))
 		return false;
+	if (full)
+		hide_full(c, p);
+	if (warm)
+		coord_warm_plan(c, p->cfg, now_ms);
 	if (!place(c, p, p->n, c->want))
 		return false;
 	if (p->n_damped && !place_damped(c, p))
@@ -175,15 +183,24 @@ static bool make_plan(struct lr_coord *c, struct plan *p, uint64_t now_ms)
 	return true;
 }
 
-bool coord_plan(struct lr_coord *c, uint64_t now_ms)
+bool coord_plan_try(struct lr_coord *c, struct lr_want *want, uint64_t now_ms)
 {
 	struct plan p = {.donors = calloc(c->n_rows + 1, sizeof *p.donors)};
-	bool ok = p.donors && make_plan(c, &p, now_ms);
+	struct lr_want *planned = c->want;
+	bool ok;
 
+	c->want = want;
+	ok = p.donors && make_plan(c, &p, now_ms);
+	c->want = planned;
 	free(p.donors);
 	free(p.cfg);
 	free(p.without);
-	if (!ok)
+	return ok;
+}
+
+bool coord_plan(struct lr_coord *c, uint64_t now_ms)
+{
+	if (!coord_plan_try(c, c->want, now_ms))
 		return false;
 	for (size_t i = 0; i < c->n_rows; i++)
 		c->rows[i]->weight = c->rows[i]->d.lent;

@@ -123,8 +123,10 @@ void coord_rows_done(struct lr_coord *c)
 {
 	for (size_t i = 0; i < c->n_rows; i++)
 		free_row(c->rows[i]);
-	for (size_t i = 0; i < c->n_devices; i++)
+	for (size_t i = 0; i < c->n_devices; i++) {
+		free(c->devices[i]->warm);
 		free(c->devices[i]);
+	}
 	free(c->rows);
 	free(c->tab);
 	free(c->watches);

@@ -56,6 +56,11 @@ enum lr_event_level lr_event_level(enum lr_event_kind kind)
 						 LR_EVENT_INFO;
 }
 
+static bool counts_entries(enum lr_event_kind kind)
+{
+	return kind == LR_EVENT_CORRUPT || kind == LR_EVENT_REPAIRED;
+}
+
 static size_t add_count(const struct lr_event *ev, char *out, size_t cap)
 {
 	int n;
@@ -66,7 +71,8 @@ static size_t add_count(const struct lr_event *ev, char *out, size_t cap)
 		n = snprintf(out, cap, ": %.1f GiB",
 			     (double)ev->count / (1024.0 * 1024 * 1024));
 	else
-		n = snprintf(out, cap, ": %" PRIu64 " slots", ev->count);
+		n = snprintf(out, cap, ": %" PRIu64 " %s", ev->count,
+			     counts_entries(ev->kind) ? "entries" : "slots");
 	return (size_t)n;
 }
 

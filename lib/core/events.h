@@ -34,7 +34,9 @@ enum lr_event_level { LR_EVENT_INFO, LR_EVENT_WARNING, LR_EVENT_ERROR };
 	E(PAUSED,         "paused",         WARNING, "the rebuild is paused") \
 	E(RESUMED,        "resumed",        INFO,    "the rebuild goes on") \
 	E(SHED,           "shed",           INFO,    "sheds copies, its host needs the RAM") \
-	E(GREW,           "grew",           INFO,    "lends more again")
+	E(GREW,           "grew",           INFO,    "lends more again") \
+	E(CORRUPT,        "corrupt",        WARNING, "held corrupt entries") \
+	E(REPAIRED,       "repaired",       INFO,    "has set entries right from other copies")
 /* clang-format on */
 
 enum lr_event_kind {
@@ -50,7 +52,8 @@ struct lr_event {
 	enum lr_event_kind kind;
 	struct lr_dev dev; /* about whom; zero: the pool */
 	char name[LR_NAME_MAX]; /* its name then */
-	uint64_t count; /* slots; GAVE_BACK, GREW: bytes */
+	/* slots; GAVE_BACK, GREW: bytes; CORRUPT, REPAIRED: entries */
+	uint64_t count;
 	uint64_t ms;	/* how long it took */
 };
 

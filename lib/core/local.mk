@@ -18,9 +18,11 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/coord_leave.c \
 	lib/core/coord_loss.c \
 	lib/core/coord_plan.c \
+	lib/core/coord_rebalance.c \
 	lib/core/coord_rows.c \
 	lib/core/coord_seal.c \
 	lib/core/coord_shed.c \
+	lib/core/coord_warm.c \
 	lib/core/coord_watch.c \
 	lib/core/coord_whatif.c \
 	lib/core/elastic.c \

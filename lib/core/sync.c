@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "core/mutate.h"
 
@@ -369,6 +370,18 @@ bool lr_sync_may_take(const struct lr_sync_entry *want,
 		return false;
 	return lr_tag_cmp(&cached->tag, &want->tag) == 0 ||
 	       LR_MUTANT("cached-with-another-tag");
+}
+
+uint64_t lr_sync_digest(const struct lr_sync_entry *e)
+{
+	uint8_t b[sizeof e->id + 21];
+
+	memcpy(b, &e->id, sizeof e->id);
+	memcpy(b + 16, &e->tag.ts, 8);
+	memcpy(b + 24, &e->tag.writer, 8);
+	memcpy(b + 32, &e->tag.seq, 4);
+	b[36] = e->state;
+	return XXH3_64bits(b, sizeof b);
 }
 
 void lr_sync_bad(struct lr_sync *y, const struct lr_id *id)

@@ -64,6 +64,8 @@ bool lr_sync_page(struct lr_sync *y, const struct lr_sync_entry *e, size_t n,
  * write that the source listed, and intact (the caller verified it). */
 bool lr_sync_may_take(const struct lr_sync_entry *want,
 		      const struct lr_stored *cached);
+/* One entry's part of its slot's digest, which is the sum of them. */
+uint64_t lr_sync_digest(const struct lr_sync_entry *e);
 /* The entry of a FETCH was stored (or skipped, being gone there). */
 void lr_sync_fetched(struct lr_sync *y, const struct lr_id *id);
 /* The member could not verify it. */

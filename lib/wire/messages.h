@@ -86,6 +86,10 @@
 
 /* Held what is lost; came back empty at back_ms (Unix; 0: it did not). */
 #define LR_REC_LOSS(F)      F(dev, dev) F(str, name) F(u64, back_ms)
+/* A donor's share in what would move: copies of slots, and their bytes. */
+#define LR_REC_MOVE(F) \
+	F(dev, dev) F(str, name) F(u32, slots) F(u32, gets) F(u32, gives) \
+	F(u64, get_bytes) F(u64, give_bytes)
 
 #define LR_RECORDS(R) \
 	R(SLOTNO, slotno)   R(SLOT_CE, slot_ce)  R(SLOT_STATE, slot_state) \
@@ -93,7 +97,8 @@
 	R(OBJECT, object)   R(LISTED, listed)    R(DONOR, donor) \
 	R(PENDING, pending) R(TEXT, text)        R(EVENT, event) \
 	R(COPY, copy)       R(WHICH, which)      R(VERIFIED, verified) \
-	R(REACH, reach)     R(INVITE, invite)   R(LOSS, loss)
+	R(REACH, reach)     R(INVITE, invite)   R(LOSS, loss) \
+	R(MOVE, move)
 
 /* --- messages ----------------------------------------------------------- */
 
@@ -170,6 +175,14 @@
  * copies. bytes_per_s: at most so fast; ops: of users, since it started */
 #define LR_MSG_PACE(F)      F(u64, bytes_per_s)
 #define LR_MSG_PACE_R(F)    F(u64, ops)
+/* a slot's first SYNCED copy -> the others: what they hold, TOMBs apart */
+#define LR_MSG_DIGEST(F)    F(u16, slot) F(u64, ce)
+#define LR_MSG_DIGEST_R(F)  F(u16, err) F(u64, entries) F(u64, sum)
+/* donor -> coordinator: entries, since it said so last */
+#define LR_MSG_REPAIRED(F)  F(u32, corrupt) F(u32, repaired)
+/* what would move if the rules placed everything now; nothing does */
+#define LR_MSG_REBALANCE(F) F(u32, uid)
+#define LR_MSG_REBALANCE_R(F) F(u16, err) F(u32, slots) F(u64, bytes)
 /* coordinator -> donor; 0: as fast as users do not feel */
 #define LR_MSG_COPY_LIMIT(F) F(u64, bytes_per_s)
 
@@ -377,6 +390,11 @@
 	M(152, PACE,      pace,       0,           "send me copies at most so fast; how busy are you") \
 	M(153, PACE_R,    pace_r,     0,           "so busy") \
 	M(154, COPY_LIMIT, copy_limit, 0,          "copy at most so fast") \
+	M(155, DIGEST,    digest,     0,           "what does your copy of the slot come to") \
+	M(156, DIGEST_R,  digest_r,   0,           "so many entries, and the sum of their digests") \
+	M(157, REPAIRED,  repaired,   0,           "entries of mine were corrupt, or were set right") \
+	M(158, REBALANCE, rebalance,  0,           "what would move") \
+	M(159, REBALANCE_R, rebalance_r, LR_BULK_MAX, "move records") \
 	M(168, POLICY,    policy,     0,           "whether data links go on in clear") \
 	M(169, CLEAR,     clear,      0,           "let this link go on in clear") \
 	M(170, CLEAR_R,   clear_r,    0,           "it does, from here on")

@@ -14,9 +14,9 @@ LANRAM = os.environ.get("LANRAM") or os.path.join(
 SOURCE = os.environ.get("top_srcdir", ".")
 COMMANDS = ("store retrieve list stat remove register name status donors ping "
             "doctor pending admit refuse invite join pool lend drain revoke forget rebuild "
-            "events top bench").split()
+            "rebalance events top bench").split()
 SHOWING = ("list stat register name status donors ping doctor pending invite lend "
-           "events top bench").split()
+           "rebalance events top bench").split()
 
 
 class Result:

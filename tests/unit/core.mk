@@ -56,8 +56,10 @@ coord_kit = tests/unit/coord_kit.c tests/unit/coord_kit.h tests/unit/unit.h
 coord_core = lib/core/coord.c lib/core/coord_acts.c lib/core/coord_change.c \
 	lib/core/coord_decide.c lib/core/coord_health.c lib/core/coord_leave.c \
 	lib/core/coord_loss.c \
-	lib/core/coord_plan.c lib/core/coord_rows.c lib/core/coord_seal.c \
-	lib/core/coord_shed.c lib/core/coord_watch.c lib/core/view.c lib/core/placement.c \
+	lib/core/coord_plan.c lib/core/coord_rebalance.c \
+	lib/core/coord_rows.c lib/core/coord_seal.c lib/core/coord_shed.c \
+	lib/core/coord_warm.c lib/core/coord_watch.c lib/core/view.c \
+	lib/core/placement.c \
 	lib/core/placement_level.c lib/core/placement_tree.c
 check_PROGRAMS += $(coord_tests)
 TESTS += $(coord_tests)
