@@ -10,4 +10,4 @@ bench_swarm_LDADD = lib/client/liblrclient.la lib/net/liblrnet.la \
 	lib/wire/liblrwire.la lib/core/liblrcore.la $(XXHASH_LIBS) $(UV_LIBS) \
 	$(OPENSSL_LIBS)
 CLEANFILES += bench/kv bench/stream bench/swarm
-EXTRA_DIST += bench/scale bench/side-by-side bench/report.py bench/rows.py bench/servers.py
+EXTRA_DIST += bench/rebuild bench/scale bench/side-by-side bench/report.py bench/rows.py bench/servers.py
