@@ -35,7 +35,8 @@ struct cli {
 	const char *config, *name, *copies, *ttl, *output, *role, *if_tag;
 	bool if_absent;
 	bool json, is_public, is_long, all, undo, no_wait, quiet, help;
-	const char *kind, *count, *delay, *seed, *donors, *at; /* top, events */
+	const char *kind, *count, *delay; /* top, events */
+	const char *seed, *donors, *objects, *at; /* top --simulate */
 	bool follow, once, readonly, no_mouse, simulate;
 	const char *size, *large, *disk, *svg; /* bench */
 	const char *uses, *expires, *revoke, *file; /* invite, join */

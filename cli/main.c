@@ -76,6 +76,7 @@ static const struct cli_opt top_opts[] = {
 	{ "simulate", 0, NULL, "show a pool that is not there", AT(simulate) },
 	{ "seed", 0, "N", "of the simulated pool; default: 1", AT(seed) },
 	{ "donors", 0, "N", "of the simulated pool; default: 5", AT(donors) },
+	{ "objects", 0, "N", "of the simulated pool; default: 420", AT(objects) },
 	{ "at", 0, "SECONDS", "into its story, standing still: f lets it go on", AT(at) },
 	JSON, COMMON
 };

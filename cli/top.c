@@ -24,17 +24,19 @@ static bool number(const char *text, double least, double most, double *ret)
 
 static bool take(const struct cli *c, struct tui_options *o)
 {
-	double count = 0, seed = 1, donors = 0;
+	double count = 0, seed = 1, donors = 0, objects = 0;
 
 	if (!number(c->count, 1, 1e9, &count) ||
 	    !number(c->delay, 0.1, 86400, &o->delay_s) ||
 	    !number(c->seed, 0, 1e15, &seed) ||
 	    !number(c->donors, 1, 200, &donors) ||
+	    !number(c->objects, 0, 1e7, &objects) ||
 	    !number(c->at, 0, 86400, &o->at_s))
 		return false;
 	o->count = (unsigned)count;
 	o->seed = (uint64_t)seed;
 	o->donors = (unsigned)donors;
+	o->objects = (unsigned)objects;
 	return true;
 }
 
@@ -55,7 +57,7 @@ int cli_top(struct cli *c, int argc, char **argv)
 	(void)argc, (void)argv;
 	if (!take(c, &o))
 		return out_say(2, "-n takes a count, -d seconds from 0.1, "
-			       "--seed a number, --donors 1 to 200, --at "
-			       "seconds. lanram top --help");
+			       "--seed a number, --donors 1 to 200, "
+			       "--objects up to 10000000, --at seconds. lanram top --help");
 	return tui_top(&c->cfg, &o);
 }

@@ -12,6 +12,7 @@ daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
 	daemon/coordinator/rebalance.c \
 	daemon/coordinator/flaps.c daemon/coordinator/flaps.h \
 	daemon/coordinator/query.c daemon/coordinator/objects.c \
+	daemon/coordinator/browse.c daemon/coordinator/copies.c \
 	daemon/coordinator/watch.c daemon/coordinator/check.c \
 	daemon/donor/check.c daemon/donor/check.h \
 	daemon/donor/donor.c daemon/donor/donor.h daemon/donor/lend.c \

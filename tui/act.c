@@ -191,29 +191,6 @@ static void act_lend(struct tui_ui *u, enum tui_action a)
 
 /* --- objects ----------------------------------------------------------------------- */
 
-void tui_act_list(struct tui_ui *u, bool first)
-{
-	struct tui_model *m = u->m;
-	const char *f = m->choice[TUI_IDS].filter;
-	struct lr_prefix p;
-	struct lr_id after;
-
-	if (lr_prefix_parse(f, &p) || !f[0] || strpbrk(f, "*?["))
-		snprintf(m->objects_pattern, sizeof m->objects_pattern, "%s",
-			 f);
-	else
-		snprintf(m->objects_pattern, sizeof m->objects_pattern,
-			 "*%s*", f);
-	m->objects_asked = true;
-	if (!first && m->n_objects)
-		after = m->objects[m->n_objects - 1].id;
-	else
-		first = true;
-	u->listed_ms = m->now_ms;
-	u->listed_objects = m->pool.objects;
-	u->src->ops->list(u->src, m->objects_pattern, first ? NULL : &after);
-}
-
 static void act_object(struct tui_ui *u, enum tui_action a)
 {
 	struct tui_object *o = tui_model_object_at(u->m);
@@ -223,12 +200,14 @@ static void act_object(struct tui_ui *u, enum tui_action a)
 		tui_model_notice(u->m, "choose an object first");
 		return;
 	}
-	lr_id_format(&o->id, id);
+	tui_object_id(o, id);
 	switch (a) {
 	case TUI_DO_OPEN:
 		u->m->open = true;
 		u->m->open_id = o->id;
+		u->m->open_cut = o->flags & LR_OBJECT_CUT;
 		u->m->n_copies = 0;
+		u->copies_ms = u->m->now_ms;
 		u->src->ops->copies(u->src, &o->id);
 		break;
 	case TUI_DO_RETRIEVE:
@@ -254,7 +233,7 @@ static void go_to(struct tui_ui *u, enum tui_view view)
 	u->m->view = view;
 	u->m->open = false;
 	if (view == TUI_IDS && !u->m->frozen)
-		tui_act_list(u, true);
+		tui_browse_start(u);
 	if (view == TUI_HERE)
 		u->src->ops->lend(u->src, "");
 }
@@ -262,18 +241,25 @@ static void go_to(struct tui_ui *u, enum tui_view view)
 static void search(struct tui_ui *u, size_t from)
 {
 	size_t n = tui_model_rows(u->m);
+	bool window = u->m->view == TUI_IDS && (u->m->list.more_before ||
+						u->m->list.more_after);
 	char text[512];
 
-	for (size_t i = 0; i < n && u->search[0]; i++) {
+	tui_browse_stop(u);
+	for (size_t i = 0; u->search[0] && i < n; i++) {
 		size_t row = (from + i) % n;
 
+		if (window && from + i >= n)
+			break;
 		tui_model_text(u->m, row, text, sizeof text);
 		if (!tui_model_matches(u->search, text))
 			continue;
 		tui_model_go(u->m, row);
 		return;
 	}
-	if (u->search[0])
+	if (u->search[0] && window)
+		tui_browse_find(u, n - 1);
+	else if (u->search[0])
 		tui_model_notice(u->m, "not found");
 }
 
@@ -282,6 +268,10 @@ static void move(struct tui_ui *u, enum tui_action a)
 	size_t at = tui_model_at(u->m), n = tui_model_rows(u->m);
 	size_t page = u->page > 1 ? u->page - 1 : 1;
 
+	if (u->m->view == TUI_IDS && (a == TUI_DO_HOME || a == TUI_DO_END)) {
+		tui_browse_end(u, a == TUI_DO_END);
+		return;
+	}
 	switch (a) {
 	case TUI_DO_UP:
 		at -= at > 0;
@@ -317,7 +307,7 @@ static void back(struct tui_ui *u)
 	} else if (u->m->choice[u->m->view].filter[0]) {
 		u->m->choice[u->m->view].filter[0] = '\0';
 		if (u->m->view == TUI_IDS)
-			tui_act_list(u, true);
+			tui_browse_start(u);
 	}
 	u->m->notice[0] = '\0';
 }
@@ -462,7 +452,7 @@ void tui_act_typed(struct tui_ui *u)
 			 sizeof m->choice[0].filter, "%.127s", u->text);
 		m->choice[m->view].top = 0;
 		if (m->view == TUI_IDS)
-			tui_act_list(u, true);
+			tui_browse_start(u);
 	}
 }
 
@@ -535,7 +525,7 @@ void tui_act_prompted(struct tui_ui *u)
 	case TUI_ASK_RETRIEVE:
 		o = tui_model_object_at(u->m);
 		if (o && u->text[0])
-			run(u, args_of("retrieve", lr_id_format(&o->id, id),
+			run(u, args_of("retrieve", tui_object_id(o, id),
 				       "-o", u->text, NULL));
 		break;
 	default:

@@ -109,7 +109,7 @@ size_t tui_model_rows(struct tui_model *m)
 		free(tui_model_sorted(m, &n));
 		return n;
 	case TUI_IDS:
-		return m->n_objects;
+		return m->list.n;
 	case TUI_PEOPLE:
 		return m->n_pending + m->n_devices;
 	case TUI_EVENTS:
@@ -146,9 +146,9 @@ bool tui_model_key(struct tui_model *m, size_t row, uint8_t key[32])
 	case TUI_WHATIF:
 		return donor_key(m, row, key);
 	case TUI_IDS:
-		found = row < m->n_objects;
+		found = row < m->list.n;
 		if (found)
-			memcpy(key, m->objects[row].id.b, 16);
+			memcpy(key, m->list.row[row].id.b, 16);
 		return found;
 	case TUI_PEOPLE:
 		if (row < m->n_pending)
@@ -271,8 +271,16 @@ struct tui_object *tui_model_object_at(struct tui_model *m)
 {
 	size_t at = tui_model_at(m);
 
-	return m->view == TUI_IDS && at < m->n_objects ? &m->objects[at] :
+	return m->view == TUI_IDS && at < m->list.n ? &m->list.row[at] :
 							 NULL;
+}
+
+char *tui_object_id(const struct tui_object *o, char *out)
+{
+	lr_id_format(&o->id, out);
+	if (o->flags & LR_OBJECT_CUT)
+		out[LR_CUT_TEXT] = '\0';
+	return out;
 }
 
 struct tui_device *tui_model_device_at(struct tui_model *m)
@@ -316,8 +324,8 @@ const char *tui_model_text(struct tui_model *m, size_t row, char *out,
 		free(rows);
 		break;
 	case TUI_IDS:
-		if (row < m->n_objects)
-			snprintf(out, cap, "%s", m->objects[row].name);
+		if (row < m->list.n)
+			snprintf(out, cap, "%s", m->list.row[row].name);
 		break;
 	case TUI_PEOPLE:
 		if (row < m->n_pending)

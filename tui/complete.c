@@ -34,8 +34,8 @@ static void consider_names(struct tui_ui *u, struct found *f, const char *word)
 		consider(f, word, m->donors[i].name);
 	for (size_t i = 0; i < m->n_pending; i++)
 		consider(f, word, m->pending[i].code);
-	for (size_t i = 0; i < m->n_objects; i++)
-		consider(f, word, m->objects[i].name);
+	for (size_t i = 0; i < m->list.n; i++)
+		consider(f, word, m->list.row[i].name);
 }
 
 void tui_complete(struct tui_ui *u)

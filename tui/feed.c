@@ -46,7 +46,7 @@ struct feed {
 	struct conn *main; /* who is watched */
 	bool watching, asked_watch, frozen, closing;
 	uint64_t watch_ms, here_ms, run;
-	unsigned list_turn, out; /* requests on their way */
+	unsigned out; /* requests on their way */
 	bool timer_closed;
 	struct tui_here here;
 };
@@ -122,30 +122,31 @@ static void asked_cb(struct lr_link *link, enum lr_err err,
 
 struct ask {
 	struct feed *f;
-	unsigned turn; /* of a LIST */
-	bool first;
+	struct tui_browse browse; /* of a BROWSE, which has a turn */
 };
 
 static void ask(struct conn *c, unsigned type, const struct lr_writer *w,
-		unsigned turn, bool first)
+		const struct tui_browse *browse)
 {
 	struct ask *a;
 
 	if (!c || !c->open)
 		return;
 	a = tui_must(calloc(1, sizeof *a));
-	*a = (struct ask){ c->f, turn, first };
+	a->f = c->f;
+	if (browse)
+		a->browse = *browse;
 	c->f->out++;
 	lr_link_request(c->link, type, w->p, w->len, NULL, ASK_MS, asked_cb, a);
 }
 
-#define ASK(c, NAME, name, m, turn, first)                     \
+#define ASK(c, NAME, name, m, browse)                          \
 	do {                                                   \
 		uint8_t meta_[LR_META_MAX];                    \
 		struct lr_writer w_ = lr_writer(meta_, sizeof meta_); \
 		lr_enc_##name(&w_, m);                         \
 		if (!w_.bad)                                   \
-			ask(c, LR_M_##NAME, &w_, turn, first); \
+			ask(c, LR_M_##NAME, &w_, browse);      \
 	} while (0)
 
 static void watch(struct feed *f)
@@ -156,7 +157,7 @@ static void watch(struct feed *f)
 	    uv_now(f->loop) < f->watch_ms)
 		return;
 	f->asked_watch = true;
-	ASK(f->main, WATCH, watch, &m, 0, false);
+	ASK(f->main, WATCH, watch, &m, NULL);
 }
 
 static void choose(struct feed *f)
@@ -187,7 +188,7 @@ static void open_cb(struct lr_link *link, void *arg)
 	if (c->f->closing)
 		return;
 	c->open = true;
-	ASK(c, HELLO, hello, &m, 0, false);
+	ASK(c, HELLO, hello, &m, NULL);
 	c->f->here_ms = 0;
 }
 
@@ -376,29 +377,26 @@ static void frame_cb(struct lr_link *link, const struct lr_frame *fr, void *arg)
 
 /* --- answers ---------------------------------------------------------------------- */
 
-static void take_list(struct feed *f, const struct lr_frame *fr,
-		      const struct ask *a)
+static void take_browse(struct feed *f, const struct lr_frame *fr,
+			const struct tui_browse *b)
 {
-	struct lr_reader r = lr_reader(fr->bulk, fr->h.bulk);
-	struct lr_rec_listed rec;
-	struct lr_msg_list_r m;
+	struct lr_msg_browse_r m;
 
-	if (a->turn != f->list_turn ||
-	    !lr_dec_list_r(fr->meta, fr->h.meta, &m))
-		return; /* typed on meanwhile */
-	tui_model_objects(f->s.m, a->first, m.more);
-	while (r.left && lr_dec_rec_listed(&r, &rec))
-		tui_model_object(f->s.m, &rec);
-	f->s.m->changes++;
+	if (!lr_dec_browse_r(fr->meta, fr->h.meta, &m))
+		return;
+	tui_rows_take(f->s.m, b, &m, lr_reader(fr->bulk, fr->h.bulk));
+	f->s.answered_cb(f->s.arg);
 }
 
-/* The donors themselves are asked, by the requester of this machine. */
+/* The donors themselves are asked, by the requester of this machine; they know
+ * whole IDs. */
 static void ask_verified(struct feed *f)
 {
 	struct lr_msg_verified m = { .id = f->s.m->open_id,
 				     .entries = f->s.m->copies_entries };
 
-	ASK(&f->conn[REQUESTER], VERIFIED, verified, &m, 0, false);
+	if (!f->s.m->open_cut)
+		ASK(&f->conn[REQUESTER], VERIFIED, verified, &m, NULL);
 }
 
 static void take_copies(struct feed *f, const struct lr_frame *fr)
@@ -470,8 +468,8 @@ static void take_answer(struct feed *f, const struct lr_frame *fr,
 	struct tui_model *m = f->s.m;
 
 	switch (fr->h.type) {
-	case LR_M_LIST_R:
-		take_list(f, fr, a);
+	case LR_M_BROWSE_R:
+		take_browse(f, fr, &a->browse);
 		break;
 	case LR_M_WHATIF_R:
 		m->whatif_known = lr_dec_whatif_r(fr->meta, fr->h.meta,
@@ -495,20 +493,26 @@ static void take_answer(struct feed *f, const struct lr_frame *fr,
 	}
 }
 
-/* A turn of 0 is not a LIST. WATCH is the only one whose failure matters. */
-static void failed(struct feed *f, const struct lr_frame *fr, unsigned turn)
+static void failed_browse(struct feed *f, const struct lr_frame *fr,
+			  const struct tui_browse *b)
 {
+	char text[160] = "the coordinator does not answer";
 	struct lr_msg_error m;
 
-	if (turn && turn == f->list_turn) {
-		tui_model_objects(f->s.m, false, false);
-		if (fr && lr_dec_error(fr->meta, fr->h.meta, &m))
-			lr_str_copy(m.text, f->s.m->objects_trouble,
-				    sizeof f->s.m->objects_trouble);
-	}
-	if (turn || !f->asked_watch || f->watching)
+	if (fr && lr_dec_error(fr->meta, fr->h.meta, &m) && m.text.n)
+		lr_str_copy(m.text, text, sizeof text);
+	tui_rows_failed(f->s.m, b, text);
+}
+
+/* Beside BROWSE, WATCH is the only one whose failure matters. */
+static void failed(struct feed *f, const struct lr_frame *fr,
+		   const struct tui_browse *b)
+{
+	if (b->turn)
+		failed_browse(f, fr, b);
+	else if (!f->asked_watch || f->watching)
 		return;
-	if (fr && fr->h.type == LR_M_ERROR)
+	else if (fr && fr->h.type == LR_M_ERROR)
 		take_error(f, fr);
 	else
 		away(f, "the coordinator does not answer; trying again");
@@ -523,7 +527,7 @@ static void asked_cb(struct lr_link *link, enum lr_err err,
 	f->out--;
 	if (!f->closing) {
 		if (err || !fr)
-			failed(f, fr, a->turn);
+			failed(f, fr, &a->browse);
 		else if (fr->h.type == LR_M_WELCOME)
 			choose(f);
 		else
@@ -537,20 +541,22 @@ static void asked_cb(struct lr_link *link, enum lr_err err,
 
 /* --- what the dashboard asks -------------------------------------------------------- */
 
-static void feed_list(struct tui_source *s, const char *pattern,
-		      const struct lr_id *after)
+static void feed_browse(struct tui_source *s, const struct tui_browse *b)
 {
 	struct feed *f = (struct feed *)s;
-	struct lr_msg_list m = { .flags = LR_LIST_ALL,
-				 .first = !after,
-				 .pattern = lr_str(pattern) };
+	bool back = b->what == TUI_ROWS_LAST || b->what == TUI_ROWS_BEFORE;
+	struct lr_msg_browse m = { .flags = LR_LIST_ALL,
+				   .first = b->first,
+				   .from = b->from,
+				   .most = b->most,
+				   .pattern = lr_str(b->pattern),
+				   .find = lr_str(b->find) };
 
-	if (after)
-		m.after = *after;
-	f->list_turn++;
+	m.flags |= back ? LR_BROWSE_BACK : 0;
+	m.flags |= b->what == TUI_ROWS_COUNT ? LR_BROWSE_COUNT : 0;
 	if (!f->main)
-		s->m->objects_asked = false;
-	ASK(f->main, LIST, list, &m, f->list_turn, !after);
+		tui_rows_failed(s->m, b, "");
+	ASK(f->main, BROWSE, browse, &m, b);
 }
 
 static void feed_whatif(struct tui_source *s, const uint64_t *incs, size_t n)
@@ -563,7 +569,7 @@ static void feed_whatif(struct tui_source *s, const uint64_t *incs, size_t n)
 	for (size_t i = 0; i < n; i++)
 		lr_w_u64(&w, incs[i]);
 	m.incs = (struct lr_str){ (const char *)raw, (uint16_t)w.len };
-	ASK(f->main, WHATIF, whatif, &m, 0, false);
+	ASK(f->main, WHATIF, whatif, &m, NULL);
 }
 
 static void feed_copies(struct tui_source *s, const struct lr_id *id)
@@ -571,7 +577,7 @@ static void feed_copies(struct tui_source *s, const struct lr_id *id)
 	struct feed *f = (struct feed *)s;
 	struct lr_msg_copies m = { .id = *id };
 
-	ASK(f->main, COPIES, copies, &m, 0, false);
+	ASK(f->main, COPIES, copies, &m, NULL);
 }
 
 static void feed_lend(struct tui_source *s, const char *spec)
@@ -581,7 +587,7 @@ static void feed_lend(struct tui_source *s, const char *spec)
 
 	f->here_ms = 0;
 	if (spec[0])
-		ASK(&f->conn[DONOR], LEND, lend, &m, 0, false);
+		ASK(&f->conn[DONOR], LEND, lend, &m, NULL);
 }
 
 static void feed_freeze(struct tui_source *s, bool frozen)
@@ -615,8 +621,8 @@ static void ask_here(struct feed *f)
 	if (f->s.m->view != TUI_HERE || uv_now(f->loop) < f->here_ms)
 		return;
 	f->here_ms = uv_now(f->loop) + HERE_MS;
-	ASK(c, HERE, here, &here, 0, false);
-	ASK(&f->conn[DONOR], LEND, lend, &lend, 0, false);
+	ASK(c, HERE, here, &here, NULL);
+	ASK(&f->conn[DONOR], LEND, lend, &lend, NULL);
 }
 
 /* The requester serves where no coordinator is; the donor's for one screen. */
@@ -675,7 +681,7 @@ static void feed_close(struct tui_source *s)
 }
 
 static const struct tui_source_ops ops = {
-	feed_list,   feed_whatif,  feed_copies, feed_lend,
+	feed_browse, feed_whatif,  feed_copies, feed_lend,
 	feed_freeze, feed_command, feed_tick,	feed_close,
 };
 
@@ -684,7 +690,7 @@ struct tui_source *tui_feed_new(struct tui_model *m, uv_loop_t *loop,
 {
 	struct feed *f = tui_must(calloc(1, sizeof *f));
 
-	f->s = (struct tui_source){ &ops, m };
+	f->s = (struct tui_source){ .ops = &ops, .m = m };
 	f->loop = loop;
 	f->cfg = cfg;
 	for (int i = 0; i < SOCKETS; i++)

@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += tui/liblrtui.la
 tui_liblrtui_la_SOURCES = \
 	tui/act.c \
+	tui/browse.c \
 	tui/canvas.c \
 	tui/canvas.h \
 	tui/choose.c \
@@ -14,6 +15,7 @@ tui_liblrtui_la_SOURCES = \
 	tui/keys.h \
 	tui/model.c \
 	tui/model.h \
+	tui/rows.c \
 	tui/run.c \
 	tui/screen.c \
 	tui/screen.h \

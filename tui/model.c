@@ -25,20 +25,9 @@ void tui_model_init(struct tui_model *m)
 	m->events = tui_must(calloc(TUI_KEPT_EVENTS, sizeof *m->events));
 }
 
-static void free_objects(struct tui_model *m)
-{
-	for (size_t i = 0; i < m->n_objects; i++) {
-		free(m->objects[i].name);
-		free(m->objects[i].owner);
-		free(m->objects[i].donors);
-	}
-	m->n_objects = 0;
-}
-
 void tui_model_done(struct tui_model *m)
 {
-	free_objects(m);
-	free(m->objects);
+	tui_rows_done(m);
 	free(m->donors);
 	free(m->pending);
 	free(m->events);
@@ -183,49 +172,6 @@ void tui_model_event(struct tui_model *m, uint64_t run,
 	}
 	m->events[m->n_events++] = *ev;
 	m->changes++;
-}
-
-/* --- objects ----------------------------------------------------------------- */
-
-void tui_model_objects(struct tui_model *m, bool first, bool more)
-{
-	if (first)
-		free_objects(m);
-	m->objects_more = more;
-	m->objects_asked = false;
-	m->objects_trouble[0] = '\0';
-	m->changes++;
-}
-
-static char *copy_str(struct lr_str s)
-{
-	return tui_must(strndup(s.n ? s.p : "", s.n));
-}
-
-void tui_model_object(struct tui_model *m, const struct lr_rec_listed *o)
-{
-	if (m->n_objects >= TUI_OBJECTS_MAX) {
-		m->objects_more = true;
-		return;
-	}
-	if (m->n_objects == m->cap_objects) {
-		m->cap_objects = m->cap_objects ? 2 * m->cap_objects : 256;
-		m->objects = tui_must(realloc(
-			m->objects, m->cap_objects * sizeof *m->objects));
-	}
-	m->objects[m->n_objects++] =
-		(struct tui_object){ .id = o->id,
-				     .size = o->size,
-				     .created_ms = o->created_ms,
-				     .expires_ms = o->expires_ms,
-				     .uid = o->uid,
-				     .state = o->state,
-				     .flags = o->flags,
-				     .copies = o->copies,
-				     .wanted = o->wanted,
-				     .name = copy_str(o->name),
-				     .owner = copy_str(o->owner_name),
-				     .donors = copy_str(o->donors) };
 }
 
 /* --- the open object --------------------------------------------------------- */

@@ -98,11 +98,49 @@ struct tui_given { /* `lent` fell by so much */
 #define TUI_COPIES 64
 #define TUI_TRACE 120
 #define TUI_KEPT_EVENTS 1000
-#define TUI_OBJECTS_MAX 50000 /* rows kept; a filter finds the others */
 
 struct tui_trace { /* a sample a second, the newest last */
 	double v[TUI_TRACE];
 	size_t n;
+};
+
+/* --- the list of objects ---
+ * The coordinator has it, in the order of IDs; the model has a window of it,
+ * some screens around the chosen row. */
+
+enum tui_rows { /* what is asked for */
+	TUI_ROWS_FIRST,
+	TUI_ROWS_LAST,
+	TUI_ROWS_AFTER,
+	TUI_ROWS_BEFORE,
+	TUI_ROWS_AGAIN, /* those on the screen, as they are now */
+	TUI_ROWS_FIND,	/* the next that matches `find`, too */
+	TUI_ROWS_COUNT,
+};
+
+struct tui_browse { /* a question; its answer comes back with it */
+	enum tui_rows what;
+	unsigned turn; /* answers of former ones are passed over */
+	bool first;    /* from the end; else from beyond `from` */
+	struct lr_id from;
+	uint16_t most;
+	char pattern[160], find[160];
+};
+
+struct tui_list {
+	struct tui_object *row; /* the window */
+	size_t n, cap;
+	bool more_before, more_after;
+	bool stale; /* its beginning did not come */
+	struct lr_id before, after; /* to go on from */
+	unsigned turn;
+	bool asked, count_asked; /* an answer is on its way */
+	bool counted;		 /* `matches` are all */
+	uint64_t matches, counting;
+	struct lr_id count_at;
+	bool finding, wrapped, not_found;
+	struct lr_id find_at;
+	char trouble[160];
 };
 
 struct tui_choice { /* of one view: the row stays chosen wherever it goes */
@@ -132,14 +170,10 @@ struct tui_model {
 	struct tui_trace gets, puts, in, out;
 	uint64_t sampled_ms;
 
-	struct tui_object *objects;
-	size_t n_objects, cap_objects;
-	bool objects_more, objects_asked; /* there are; a page is on its way */
-	char objects_pattern[160];
-	char objects_trouble[160];
+	struct tui_list list;
 
 	struct lr_id open_id; /* the object that is shown live */
-	bool open;
+	bool open, open_cut; /* somebody else's: its beginning */
 	struct tui_copy copies[TUI_COPIES];
 	size_t n_copies;
 	uint64_t copies_entries;
@@ -183,9 +217,14 @@ void tui_model_event(struct tui_model *m, uint64_t run,
 		     const struct lr_event *ev);
 void tui_model_lost(struct tui_model *m, const char *why);
 void tui_model_here(struct tui_model *m, const struct tui_here *h);
-/* The first page empties the list. */
-void tui_model_objects(struct tui_model *m, bool first, bool more);
-void tui_model_object(struct tui_model *m, const struct lr_rec_listed *o);
+/* rows.c: a piece of the list of objects; or none, and why ("": unsaid). */
+void tui_rows_take(struct tui_model *m, const struct tui_browse *b,
+		   const struct lr_msg_browse_r *r, struct lr_reader rows);
+void tui_rows_failed(struct tui_model *m, const struct tui_browse *b,
+		     const char *why);
+void tui_rows_done(struct tui_model *m);
+/* Where to go on behind the row. */
+struct lr_id tui_rows_after(const struct tui_object *o);
 /* Copies of the open object: the list as the coordinator has it (what donors
  * said is kept), then what one donor says. */
 void tui_model_copies(struct tui_model *m, const struct tui_copy *all,
@@ -213,6 +252,8 @@ size_t tui_model_top(struct tui_model *m, size_t height);
 struct tui_donor *tui_model_donor_at(struct tui_model *m);
 struct tui_pending *tui_model_pending_at(struct tui_model *m);
 struct tui_object *tui_model_object_at(struct tui_model *m);
+/* As much of the ID as is known; `out` takes 27 bytes and is the result. */
+char *tui_object_id(const struct tui_object *o, char *out);
 struct tui_device *tui_model_device_at(struct tui_model *m);
 /* Incarnations of marked donors. */
 size_t tui_model_marked(const struct tui_model *m, uint64_t *ret, size_t cap);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/catalog.h"
 #include "core/coord.h"
 #include "tui/source.h"
 
@@ -19,6 +20,7 @@
 #define START_UNIX_MS 1767276000000u /* 2026-01-01 14:00:00 UTC */
 #define DONORS_MAX 200
 #define OBJECTS 420
+#define LOOKED_AT 100000 /* at once */
 #define GIB (1ull << 30)
 #define PULL_BYTES_PER_S (40ull << 20) /* each donor's */
 
@@ -47,12 +49,6 @@ struct reply { /* to the rules, after the actions */
 	size_t n;
 };
 
-struct sim_object {
-	struct lr_id id;
-	uint64_t size, created_ms;
-	char name[40];
-};
-
 struct sim {
 	struct tui_source s;
 	uv_timer_t timer;
@@ -66,8 +62,8 @@ struct sim {
 	struct tui_pending pending;
 	bool wants_in, frozen, closing, still;
 	unsigned victim, next_name;
-	struct sim_object objects[OBJECTS];
-	uint64_t stored, lend;
+	struct lr_catalog *catalog;
+	uint64_t lend;
 	uint64_t slot_bytes;
 };
 
@@ -503,9 +499,9 @@ static void show_pool(struct sim *s, const struct lr_coord_row *rows, size_t n)
 
 	lr_coord_summarize(s->c, &sum);
 	p.epoch = lr_coord_view(s->c)->epoch;
-	p.stored = s->stored;
+	p.stored = s->slot_bytes * (s->nslots / 3);
 	p.usable = sum.usable;
-	p.objects = OBJECTS;
+	p.objects = lr_catalog_count(s->catalog);
 	p.donors_up = sum.up;
 	p.donors_known = sum.known;
 	p.full = sum.full;
@@ -612,52 +608,30 @@ static void show(struct sim *s)
 
 /* --- asked ------------------------------------------------------------------------- */
 
-static int by_id(const void *a, const void *b)
-{
-	return lr_id_cmp(&((const struct sim_object *)a)->id,
-			 &((const struct sim_object *)b)->id);
-}
-
-static void make_objects(struct sim *s)
+static void make_objects(struct sim *s, unsigned n)
 {
 	static const char *const kinds[] = { "photos", "build", "backup",
 					     "notes",  "video", "dataset" };
 	static const char *const ends[] = { "tar", "img", "zst", "txt", "mkv",
 					    "parquet" };
+	struct lr_object o = { .flags = LR_OBJECT_CLOSED,
+			       .state = LR_OBJECT_THERE };
+	char name[40];
 
-	for (unsigned i = 0; i < OBJECTS; i++) {
-		struct sim_object *o = &s->objects[i];
+	o.name = name;
+	for (unsigned i = 0; i < n; i++) {
 		unsigned kind = (unsigned)draw(s, 6);
 
 		for (unsigned k = 0; k < 16; k++)
-			o->id.b[k] = (uint8_t)draw(s, 256);
-		lr_id_set_class(&o->id, LR_NORMAL);
-		o->size = 1000 + draw(s, 1u << (10 + draw(s, 14)));
-		o->created_ms = START_UNIX_MS - draw(s, 90000000);
-		snprintf(o->name, sizeof o->name, "%s-%03u.%s", kinds[kind], i,
+			o.id.b[k] = (uint8_t)draw(s, 256);
+		lr_id_set_class(&o.id, LR_NORMAL);
+		o.size = 1000 + draw(s, 1u << (10 + draw(s, 14)));
+		o.created_ms = START_UNIX_MS - draw(s, 90000000);
+		snprintf(name, sizeof name, "%s-%03u.%s", kinds[kind], i,
 			 ends[kind]);
-		s->stored += o->size;
+		if (!lr_catalog_put(s->catalog, &o))
+			tui_must(NULL);
 	}
-	s->stored = s->slot_bytes * (s->nslots / 3);
-	qsort(s->objects, OBJECTS, sizeof *s->objects, by_id);
-}
-
-static bool object_matches(const struct sim_object *o, const char *pattern)
-{
-	struct lr_prefix p;
-	char bare[160];
-	size_t n;
-
-	if (!pattern[0])
-		return true;
-	if (lr_prefix_parse(pattern, &p) && lr_prefix_matches(&p, &o->id))
-		return true;
-	snprintf(bare, sizeof bare, "%s", pattern[0] == '*' ? pattern + 1 :
-							      pattern);
-	n = strlen(bare);
-	if (n && bare[n - 1] == '*')
-		bare[n - 1] = '\0';
-	return tui_model_matches(bare, o->name);
 }
 
 static unsigned synced_copies(struct sim *s, unsigned slot, char *donors,
@@ -678,33 +652,57 @@ static unsigned synced_copies(struct sim *s, unsigned slot, char *donors,
 	return n;
 }
 
-static void sim_list(struct tui_source *src, const char *pattern,
-		     const struct lr_id *after)
+struct piece {
+	struct sim *s;
+	struct lr_writer w;
+	uint64_t matches;
+	const struct tui_browse *b;
+};
+
+static bool piece_cb(void *arg, const struct lr_object *o)
 {
-	struct sim *s = (struct sim *)src;
+	struct piece *p = arg;
 	char donors[200];
+	struct lr_rec_listed r = { .id = o->id,
+				   .size = o->size,
+				   .created_ms = o->created_ms,
+				   .wanted = 2,
+				   .name = lr_str(o->name),
+				   .owner_name = lr_str("anvil") };
 
-	tui_model_objects(src->m, !after, false);
-	for (unsigned i = 0; i < OBJECTS; i++) {
-		const struct sim_object *o = &s->objects[i];
-		struct lr_rec_listed r = { .id = o->id,
-					   .size = o->size,
-					   .created_ms = o->created_ms,
-					   .wanted = 2,
-					   .name = lr_str(o->name),
-					   .owner_name = lr_str("anvil"),
-					   .donors = lr_str(donors) };
-
-		if ((after && lr_id_cmp(&o->id, after) <= 0) ||
-		    !object_matches(o, pattern))
-			continue;
-		r.copies = (uint8_t)synced_copies(
-			s, lr_id_slot(&o->id) % s->nslots, donors,
-			sizeof donors);
-		r.donors = lr_str(donors);
-		tui_model_object(src->m, &r);
+	if (p->b->what == TUI_ROWS_COUNT) {
+		p->matches++;
+		return true;
 	}
-	src->m->changes++;
+	if (p->matches == p->b->most || p->w.cap - p->w.len < 1200)
+		return false;
+	p->matches++;
+	r.copies = (uint8_t)synced_copies(
+		p->s, lr_id_slot(&o->id) % p->s->nslots, donors, sizeof donors);
+	r.donors = lr_str(donors);
+	lr_enc_rec_listed(&p->w, &r);
+	return true;
+}
+
+static void sim_browse(struct tui_source *src, const struct tui_browse *b)
+{
+	static uint8_t buf[LR_BULK_MAX];
+	struct sim *s = (struct sim *)src;
+	struct piece p = { .s = s, .w = lr_writer(buf, sizeof buf), .b = b };
+	struct lr_asker who = { .admin = true };
+	struct lr_catalog_browse q = {
+		.who = &who,
+		.pattern = b->pattern,
+		.find = b->find,
+		.from = b->first ? NULL : &b->from,
+		.back = b->what == TUI_ROWS_LAST || b->what == TUI_ROWS_BEFORE,
+		.most = LOOKED_AT
+	};
+	struct lr_msg_browse_r r = { .at = b->from };
+
+	r.more = !lr_catalog_browse(s->catalog, &q, &r.at, piece_cb, &p);
+	r.matches = p.matches;
+	tui_rows_take(src->m, b, &r, lr_reader(buf, p.w.len));
 }
 
 static void sim_whatif(struct tui_source *src, const uint64_t *incs, size_t n)
@@ -889,6 +887,7 @@ static void closed_cb(uv_handle_t *h)
 	struct sim *s = h->data;
 
 	lr_coord_free(s->c);
+	lr_catalog_free(s->catalog);
 	for (unsigned i = 0; i < s->n; i++) {
 		free(s->d[i].slots);
 		free(s->d[i].queue);
@@ -907,7 +906,7 @@ static void sim_close(struct tui_source *src)
 }
 
 static const struct tui_source_ops ops = {
-	sim_list,   sim_whatif,	 sim_copies, sim_lend,
+	sim_browse, sim_whatif,	 sim_copies, sim_lend,
 	sim_freeze, sim_command, sim_tick,   sim_close,
 };
 
@@ -933,7 +932,7 @@ struct tui_source *tui_simulate_new(struct tui_model *m, uv_loop_t *loop,
 				     .settle_ms = 300,
 				     .run = 1 };
 
-	s->s = (struct tui_source){ &ops, m };
+	s->s = (struct tui_source){ .ops = &ops, .m = m };
 	s->seed = o->seed;
 	s->now_ms = 1000;
 	s->nslots = p.nslots;
@@ -945,7 +944,8 @@ struct tui_source *tui_simulate_new(struct tui_model *m, uv_loop_t *loop,
 	s->events = tui_must(calloc(1, sizeof *s->events));
 	s->c = tui_must(lr_coord_new(&p, NULL, 0, s->now_ms));
 	m->simulated = true;
-	make_objects(s);
+	s->catalog = tui_must(lr_catalog_new(s->nslots));
+	make_objects(s, o->objects ? o->objects : OBJECTS);
 	while (s->n < donors && s->n < DONORS_MAX && add_donor(s, NULL))
 		;
 	for (unsigned i = 0; i < s->n; i++)

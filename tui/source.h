@@ -12,9 +12,9 @@
 struct tui_source;
 
 struct tui_source_ops {
-	/* A page of objects after `after` (NULL: from the start). */
-	void (*list)(struct tui_source *s, const char *pattern,
-		     const struct lr_id *after);
+	/* A piece of the list of objects; ends with tui_rows_take() or
+	 * _failed(). */
+	void (*browse)(struct tui_source *s, const struct tui_browse *b);
 	void (*whatif)(struct tui_source *s, const uint64_t *incs, size_t n);
 	void (*copies)(struct tui_source *s, const struct lr_id *id);
 	void (*lend)(struct tui_source *s, const char *spec);
@@ -30,6 +30,8 @@ struct tui_source_ops {
 struct tui_source {
 	const struct tui_source_ops *ops;
 	struct tui_model *m;
+	void (*answered_cb)(void *arg); /* a piece came */
+	void *arg;
 };
 
 struct tui_source *tui_feed_new(struct tui_model *m, uv_loop_t *loop,
@@ -38,6 +40,7 @@ struct tui_source *tui_feed_new(struct tui_model *m, uv_loop_t *loop,
 struct tui_simulation {
 	uint64_t seed;
 	unsigned donors;   /* 0: 5 */
+	unsigned objects;  /* 0: 420 */
 	double start_s;	   /* begins so late in its story */
 	bool still;	   /* and stands there */
 };

@@ -295,6 +295,7 @@ static struct tui_source *open_source(struct top *t,
 {
 	struct tui_simulation sim = { .seed = t->o->seed,
 				      .donors = t->o->donors,
+				      .objects = t->o->objects,
 				      .start_s = t->o->at_s,
 				      .still = t->o->still };
 

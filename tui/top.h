@@ -18,7 +18,7 @@ struct tui_options {
 	unsigned count;	  /* so many times, then end; 0: once, or for ever */
 	double delay_s;	  /* between them; 0: 2 s */
 	uint64_t seed;
-	unsigned donors;
+	unsigned donors, objects;
 	double at_s; /* the simulated pool begins there; 0: 5 s */
 	const char *program; /* to run commands with; NULL: none */
 	const char *config;  /* its --config, or NULL */

@@ -8,6 +8,8 @@
 
 #include "tui/view.h"
 
+#define COPIES_MS 1000 /* how often an open object is asked for */
+
 const struct tui_binding tui_bindings[] = {
 #define BINDING(action, key, or_key, shown, footer, where, acts, help) \
 	{ TUI_DO_##action, key,	 or_key, shown,                        \
@@ -16,6 +18,11 @@ const struct tui_binding tui_bindings[] = {
 #undef BINDING
 };
 const size_t tui_n_bindings = sizeof tui_bindings / sizeof *tui_bindings;
+
+static void answered_cb(void *arg)
+{
+	tui_browse_tick(arg);
+}
 
 void tui_ui_init(struct tui_ui *u, struct tui_model *m,
 		 struct tui_source *src, uv_loop_t *loop,
@@ -30,6 +37,8 @@ void tui_ui_init(struct tui_ui *u, struct tui_model *m,
 	u->colour = true;
 	u->changed = true;
 	m->readonly = o->readonly;
+	src->answered_cb = answered_cb;
+	src->arg = u;
 }
 
 void tui_ui_done(struct tui_ui *u)
@@ -97,7 +106,7 @@ static void give_up(struct tui_ui *u)
 		snprintf(u->m->choice[u->m->view].filter,
 			 sizeof u->m->choice[0].filter, "%s", u->before);
 		if (u->m->view == TUI_IDS)
-			tui_act_list(u, true);
+			tui_browse_start(u);
 	}
 }
 
@@ -264,19 +273,10 @@ void tui_ui_wheel(struct tui_ui *u, int rows)
 void tui_ui_tick(struct tui_ui *u)
 {
 	struct tui_model *m = u->m;
-	size_t at;
 
-	if (m->view != TUI_IDS || m->objects_asked || m->frozen)
-		return;
-	at = tui_model_at(m);
-	if (m->objects_more && at + 100 > m->n_objects &&
-	    m->n_objects < TUI_OBJECTS_MAX)
-		tui_act_list(u, false);
-	else if (m->pool.objects != u->listed_objects && !m->objects_more &&
-		 m->now_ms >= u->listed_ms + 2000)
-		tui_act_list(u, true);
-	if (m->open && m->now_ms >= u->listed_ms + 1000) {
-		u->listed_ms = m->now_ms;
+	tui_browse_tick(u);
+	if (m->open && !m->frozen && m->now_ms >= u->copies_ms + COPIES_MS) {
+		u->copies_ms = m->now_ms;
 		u->src->ops->copies(u->src, &m->open_id);
 	}
 }

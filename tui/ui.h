@@ -54,7 +54,9 @@ struct tui_ui {
 	size_t output_top;
 	struct tui_run *run;
 	size_t page; /* rows of the list as drawn last */
-	uint64_t listed_ms, listed_objects;
+	/* browse.c */
+	uint64_t asked_ms, listed_ms, listed_state, counted_ms, counted_objects;
+	uint64_t copies_ms;
 	bool quit, redraw, mouse, colour;
 	bool changed; /* draw again */
 	void (*copy_cb)(const char *text);
@@ -79,8 +81,14 @@ void tui_act(struct tui_ui *u, enum tui_action a);
 void tui_act_run(struct tui_ui *u, const struct tui_args *args);
 void tui_act_prompted(struct tui_ui *u);	 /* Enter in a prompt */
 void tui_act_typed(struct tui_ui *u);		 /* its text changed */
-void tui_act_list(struct tui_ui *u, bool first); /* a page of objects */
 void tui_args_done(struct tui_args *a);
+/* browse.c: the list of objects, from its beginning, by the filter; to one of
+ * its ends; to the next match; what is due. */
+void tui_browse_start(struct tui_ui *u);
+void tui_browse_end(struct tui_ui *u, bool last);
+void tui_browse_find(struct tui_ui *u, size_t row);
+void tui_browse_stop(struct tui_ui *u);
+void tui_browse_tick(struct tui_ui *u);
 /* complete.c: the word at the end of the command. */
 void tui_complete(struct tui_ui *u);
 /* run.c: a child process of ours. */

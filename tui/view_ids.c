@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stored objects, as far as pages came, and one of them live. */
+/* Stored objects, a window of them, and one of them live. */
 #include "tui/view.h"
 
 #include <stdio.h>
@@ -75,7 +75,10 @@ static void draw_open(struct tui_model *m, struct tui_canvas *c, int y, int h)
 {
 	char id[LR_ID_TEXT + 1], title[64], n[32];
 
-	snprintf(title, sizeof title, "ID %s", lr_id_format(&m->open_id, id));
+	lr_id_format(&m->open_id, id);
+	if (m->open_cut)
+		id[LR_CUT_TEXT] = '\0';
+	snprintf(title, sizeof title, "ID %s", id);
 	tui_rule(c, y, title, "Esc closes");
 	tui_putf(c, y + 1, 4, TUI_BOLD, "%-16s %-8s %10s %10s %10s %10s",
 		 "DONOR", "STATE", "PIECES", "SYNCED", "VERIFIED",
@@ -93,8 +96,8 @@ static void draw_open(struct tui_model *m, struct tui_canvas *c, int y, int h)
 static void tell_empty(struct tui_model *m, struct tui_canvas *c, int y)
 {
 	tui_put(c, y, 2, TUI_PLAIN,
-		m->objects_trouble[0]		? m->objects_trouble :
-		m->objects_asked || !m->ever	? "asking ..." :
+		m->list.trouble[0]		? m->list.trouble :
+		m->list.asked || !m->ever	? "asking ..." :
 		m->choice[TUI_IDS].filter[0]	? "nothing of that name or ID" :
 						  "nothing is stored: S stores "
 						  "a file");
@@ -109,22 +112,23 @@ void tui_view_ids(struct tui_model *m, struct tui_canvas *c, int y, int h)
 
 	if (detail > h / 2)
 		detail = h / 2;
-	snprintf(right, sizeof right, "%s%s%s%s of %s",
+	snprintf(right, sizeof right, "%s%s%s%s%s of %s",
 		 m->choice[TUI_IDS].filter[0] ? "filter: " : "",
 		 m->choice[TUI_IDS].filter,
 		 m->choice[TUI_IDS].filter[0] ? "  " : "",
-		 tui_count(m->n_objects, a), tui_count(m->pool.objects, b));
+		 tui_count(m->list.matches, a), m->list.counted ? "" : "+",
+		 tui_count(m->pool.objects, b));
 	tui_rule(c, y, "IDS", right);
 	if (h > 1)
 		draw_titles(c, y + 1, name);
 	h -= detail;
-	if (!m->n_objects && h > 2)
+	if (!m->list.n && h > 2)
 		tell_empty(m, c, y + 2);
 	top = tui_model_top(m, h > 2 ? (size_t)(h - 2) : 0);
-	for (int i = 2; i < h && top + (size_t)i - 2 < m->n_objects; i++) {
+	for (int i = 2; i < h && top + (size_t)i - 2 < m->list.n; i++) {
 		size_t row = top + (size_t)i - 2;
 
-		draw_object(m, &m->objects[row], c, y + i, name);
+		draw_object(m, &m->list.row[row], c, y + i, name);
 		tui_row(m, c, y + i, row, row == at);
 	}
 	if (detail > 1)

@@ -236,5 +236,17 @@ bool lr_check_frame(struct lr_peer *p, const struct lr_frame *f); /* check.c */
 void lr_objects_tick(struct lr_coordinator *k, uint64_t now_ms);
 void lr_objects_forget_peer(struct lr_coordinator *k, const struct lr_peer *p);
 void lr_objects_report(struct lr_peer *p, const struct lr_frame *f);
+struct lr_asker lr_objects_asker(const struct lr_peer *p, uint32_t uid,
+				 bool all);
+/* Its whole ID; an admin who may not sees its beginning. */
+bool lr_objects_may_know(const struct lr_asker *who, const struct lr_object *o);
+/* A listed record; `cut`: the ID's beginning alone. */
+void lr_objects_row(const struct lr_coordinator *k, struct lr_writer *w,
+		    const struct lr_object *o, bool cut);
+uint64_t lr_objects_chunks(const struct lr_object *o); /* to look at */
+/* browse.c; false: malformed. */
+bool lr_browse_serve(struct lr_peer *p, const struct lr_header *h,
+		     const uint8_t *meta);
+void lr_copies_serve(struct lr_peer *p, const struct lr_frame *f);
 
 #endif

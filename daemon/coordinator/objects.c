@@ -11,8 +11,6 @@
 
 #define WAIT_MS 10000
 #define SETTLE_MS 5000 /* donors come back within, after a start */
-#define CHUNKS_LOOKED_AT 16384 /* more chunks than that: all slots of a class */
-#define CHUNK_BYTES LR_VALUE_MAX
 
 struct lr_ask {
 	struct lr_ask *next;
@@ -120,18 +118,26 @@ static unsigned synced_copies(const struct lr_view *v, unsigned slot)
 	return have;
 }
 
+/* More chunks than that are in all slots of their class anyway. */
+#define CHUNKS_LOOKED_AT 16384
+
+uint64_t lr_objects_chunks(const struct lr_object *o)
+{
+	uint64_t n = o->size > LR_VALUE_MAX ?
+			     (o->size + LR_VALUE_MAX - 1) / LR_VALUE_MAX :
+			     0;
+
+	return n < CHUNKS_LOOKED_AT ? n : CHUNKS_LOOKED_AT;
+}
+
 /* The least over its entries. */
 static unsigned copies_of(const struct lr_view *v, const struct lr_object *o)
 {
 	unsigned least = synced_copies(v, lr_id_slot(&o->id));
-	uint64_t chunks = o->size > LR_VALUE_MAX ?
-				  (o->size + CHUNK_BYTES - 1) / CHUNK_BYTES :
-				  0;
+	uint64_t chunks = lr_objects_chunks(o);
 
 	if (o->state == LR_OBJECT_LOST)
 		return 0;
-	if (chunks > CHUNKS_LOOKED_AT)
-		chunks = CHUNKS_LOOKED_AT;
 	for (uint64_t n = 0; n < chunks && least; n++) {
 		struct lr_id id;
 		unsigned have;
@@ -161,8 +167,7 @@ static void donors_of(const struct lr_view *v, const struct lr_object *o,
 	}
 }
 
-/* `cut`: the ID's beginning alone. */
-static void enc_row(const struct lr_coordinator *k, struct lr_writer *w,
+void lr_objects_row(const struct lr_coordinator *k, struct lr_writer *w,
 		    const struct lr_object *o, bool cut)
 {
 	const struct lr_view *v = lr_coord_view(k->rules);
@@ -207,7 +212,7 @@ static bool is_over(const struct lr_object *o, uint64_t now)
 	return o->expires_ms && o->expires_ms <= now;
 }
 
-static bool may_know(const struct lr_asker *who, const struct lr_object *o)
+bool lr_objects_may_know(const struct lr_asker *who, const struct lr_object *o)
 {
 	return o->flags & LR_OBJECT_PUBLIC ||
 	       (lr_dev_eq(&o->owner, &who->dev) && o->uid == who->uid);
@@ -220,12 +225,13 @@ static bool page_cb(void *arg, const struct lr_object *o)
 	if (g->w.cap - g->w.len < 1200)
 		return false;
 	if (!is_over(o, g->now))
-		enc_row(g->k, &g->w, o, !may_know(g->who, o));
+		lr_objects_row(g->k, &g->w, o, !lr_objects_may_know(g->who, o));
 	g->last = o->id;
 	return true;
 }
 
-static struct lr_asker asker_of(const struct lr_peer *p, uint32_t uid, bool all)
+struct lr_asker lr_objects_asker(const struct lr_peer *p, uint32_t uid,
+				 bool all)
 {
 	if (p->role == LR_LINK_LOCAL)
 		uid = lr_link_uid(p->link); /* whatever it says */
@@ -250,7 +256,7 @@ static bool serve_list(struct lr_peer *p, const struct lr_header *h,
 	if (!lr_dec_list(meta, h->meta, &m) ||
 	    !lr_str_copy(m.pattern, pattern, sizeof pattern))
 		return false;
-	who = asker_of(p, m.uid, m.flags & LR_LIST_ALL);
+	who = lr_objects_asker(p, m.uid, m.flags & LR_LIST_ALL);
 	g.who = &who;
 	if (m.flags & LR_LIST_ALL && !who.admin) {
 		r.err = LR_E_PERMISSION;
@@ -287,112 +293,15 @@ static bool serve_resolve(struct lr_peer *p, const struct lr_header *h,
 	if (!lr_dec_resolve(meta, h->meta, &m) ||
 	    !lr_str_copy(m.ref, ref, sizeof ref))
 		return false;
-	who = asker_of(p, m.uid, true);
+	who = lr_objects_asker(p, m.uid, true);
 	n = lr_catalog_resolve(p->k->catalog, &who, ref, found, CANDIDATES);
 	for (size_t i = 0; i < n && i < CANDIDATES; i++)
 		if (!is_over(&found[i], lr_unix_ms()))
-			enc_row(p->k, &w, &found[i], false);
+			lr_objects_row(p->k, &w, &found[i], false);
 	r.err = w.len == 0 ? LR_E_ABSENT : n > 1 ? LR_E_AMBIGUOUS : LR_E_OK;
 	bulk.len = w.len;
 	LR_SEND(p->link, RESOLVE_R, resolve_r, h->req, &r, &bulk);
 	return true;
-}
-
-/* --- COPIES ----------------------------------------------------------------- */
-
-struct share { /* of one donor */
-	const struct lr_member *m;
-	uint64_t entries, synced;
-};
-
-static void count_slot(const struct lr_view *v, unsigned slot,
-		       struct share *all, size_t *n)
-{
-	const struct lr_cfg *cfg = &v->cfg[slot];
-
-	for (unsigned i = 0; i < cfg->n; i++) {
-		const struct lr_member *m = lr_view_member(v, cfg->mem[i]);
-		size_t at = 0;
-
-		while (m && at < *n && all[at].m != m)
-			at++;
-		if (!m)
-			continue;
-		if (at == *n)
-			all[(*n)++] = (struct share){ .m = m };
-		all[at].entries++;
-		all[at].synced += lr_cfg_synced(cfg, m->inc);
-	}
-}
-
-static uint32_t p50_of(const struct lr_coordinator *k, uint64_t inc)
-{
-	size_t n = lr_coord_rows(k->rules, NULL, 0);
-	struct lr_coord_row *rows = calloc(n ? n : 1, sizeof *rows);
-	uint32_t us = 0;
-
-	n = rows ? lr_coord_rows(k->rules, rows, n) : 0;
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].d.member.inc == inc)
-			us = rows[i].beat.p50_us;
-	free(rows);
-	return us;
-}
-
-static void enc_shares(const struct lr_coordinator *k, const struct share *all,
-		       size_t n, struct lr_writer *w)
-{
-	for (size_t i = 0; i < n && w->cap - w->len > 256; i++) {
-		struct lr_rec_copy rec = { .dev = all[i].m->dev,
-					   .name = lr_str(all[i].m->name),
-					   .up = all[i].m->up,
-					   .entries = all[i].entries,
-					   .synced = all[i].synced,
-					   .p50_us = p50_of(k,
-							    all[i].m->inc) };
-
-		lr_enc_rec_copy(w, &rec);
-	}
-}
-
-/* Whoever has the whole ID may ask, as with retrieve. */
-static void serve_copies(struct lr_peer *p, const struct lr_frame *f)
-{
-	const struct lr_view *v = lr_coord_view(p->k->rules);
-	struct lr_writer w = lr_writer(rows_buf, sizeof rows_buf);
-	struct lr_bulk bulk = { .p = rows_buf };
-	struct lr_msg_copies m;
-	struct lr_msg_copies_r r = { 0 };
-	struct share *all = calloc(v->n_members + 1, sizeof *all);
-	struct lr_object o;
-	size_t n = 0;
-
-	if (!lr_dec_copies(f->meta, f->h.meta, &m)) {
-		lr_link_close(p->link, LR_E_PROTOCOL);
-	} else if (!all || !lr_catalog_get(p->k->catalog, &m.id, &o)) {
-		lr_link_send_error(p->link, f->h.req, LR_E_ABSENT,
-				   "no such object");
-	} else {
-		uint64_t chunks = o.size > LR_VALUE_MAX ?
-					  (o.size + CHUNK_BYTES - 1) /
-						  CHUNK_BYTES :
-					  0;
-
-		if (chunks > CHUNKS_LOOKED_AT)
-			chunks = CHUNKS_LOOKED_AT;
-		count_slot(v, lr_id_slot(&m.id), all, &n);
-		for (uint64_t i = 0; i < chunks; i++) {
-			struct lr_id id;
-
-			lr_id_of_chunk(&id, &m.id, i);
-			count_slot(v, lr_id_slot(&id), all, &n);
-		}
-		r.entries = chunks + 1;
-		enc_shares(p->k, all, n, &w);
-		bulk.len = w.len;
-		LR_SEND(p->link, COPIES_R, copies_r, f->h.req, &r, &bulk);
-	}
-	free(all);
 }
 
 /* --- DISCARD ------------------------------------------------------------------- */
@@ -422,8 +331,9 @@ static void serve_discard(struct lr_peer *p, const struct lr_frame *f)
 static bool serve(struct lr_peer *p, const struct lr_header *h,
 		  const uint8_t *meta)
 {
-	return h->type == LR_M_LIST ? serve_list(p, h, meta) :
-				      serve_resolve(p, h, meta);
+	return h->type == LR_M_LIST   ? serve_list(p, h, meta) :
+	       h->type == LR_M_BROWSE ? lr_browse_serve(p, h, meta) :
+					serve_resolve(p, h, meta);
 }
 
 static void wait_for_catalog(struct lr_peer *p, const struct lr_frame *f)
@@ -454,7 +364,7 @@ static bool is_known(struct lr_peer *p, const struct lr_frame *f)
 	    !lr_dec_resolve(f->meta, f->h.meta, &m) ||
 	    !lr_str_copy(m.ref, ref, sizeof ref))
 		return false;
-	who = asker_of(p, m.uid, true);
+	who = lr_objects_asker(p, m.uid, true);
 	return lr_catalog_resolve(p->k->catalog, &who, ref, &found, 1) > 0;
 }
 
@@ -465,10 +375,11 @@ bool lr_objects_frame(struct lr_peer *p, const struct lr_frame *f)
 		return true;
 	}
 	if (f->h.type == LR_M_COPIES) {
-		serve_copies(p, f);
+		lr_copies_serve(p, f);
 		return true;
 	}
-	if (f->h.type != LR_M_LIST && f->h.type != LR_M_RESOLVE)
+	if (f->h.type != LR_M_LIST && f->h.type != LR_M_RESOLVE &&
+	    f->h.type != LR_M_BROWSE)
 		return false;
 	if (!is_complete(p->k) && !is_known(p, f))
 		wait_for_catalog(p, f);

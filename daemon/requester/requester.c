@@ -427,6 +427,7 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	case LR_M_STATUS:
 	case LR_M_DONORS:
 	case LR_M_LIST:
+	case LR_M_BROWSE:
 	case LR_M_RESOLVE:
 	case LR_M_PENDING:
 	case LR_M_ADMIT:

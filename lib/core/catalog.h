@@ -54,6 +54,20 @@ typedef bool (*lr_catalog_each)(void *arg, const struct lr_object *o);
 bool lr_catalog_list(const struct lr_catalog *k, const struct lr_asker *who,
 		     const char *pattern, const struct lr_id *after,
 		     lr_catalog_each each, void *arg);
+/* The same from any place, towards either end, for as much work as the caller
+ * has time for. An object must match both patterns. True: the end was reached.
+ * False: stopped by `each`, or `most` objects were looked at; *ret_at is the
+ * last one that was, to go on from (untouched: none was). */
+struct lr_catalog_browse {
+	const struct lr_asker *who;
+	const char *pattern, *find;
+	const struct lr_id *from; /* exclusive; NULL: where `back` begins */
+	bool back;
+	size_t most;
+};
+bool lr_catalog_browse(const struct lr_catalog *k,
+		       const struct lr_catalog_browse *b, struct lr_id *ret_at,
+		       lr_catalog_each each, void *arg);
 /* REF: ID, prefix, or name (mine newest first, then public newest first).
  * Fills up to cap; returns how many there are of the best kind of match: an
  * exact ID or name gives 1, an ambiguous prefix more. */

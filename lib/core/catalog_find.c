@@ -94,37 +94,64 @@ static bool matches(const struct pattern *p, const struct row *r)
 			: fnmatch(p->text, r->name, 0) == 0;
 }
 
-static uint32_t first_after(const struct rows *s, const struct lr_id *after)
+/* Rows of the slot on that side of `from`. */
+static uint32_t rows_from(const struct rows *s, const struct lr_id *from,
+			  bool back)
 {
 	bool there;
-	uint32_t at = lr_rows_find(s, after, &there);
+	uint32_t at = lr_rows_find(s, from, &there);
 
-	return at + there;
+	return back ? at : s->n - at - there;
+}
+
+bool lr_catalog_browse(const struct lr_catalog *k,
+		       const struct lr_catalog_browse *b, struct lr_id *ret_at,
+		       lr_catalog_each each, void *arg)
+{
+	struct pattern p = pattern_of(b->pattern), find = pattern_of(b->find);
+	unsigned first = b->from ? lr_id_slot(b->from) :
+			 b->back ? k->nslots - 1 :
+				   0;
+	size_t left = b->most;
+
+	/* Below slot 0 is UINT_MAX. */
+	for (unsigned n = first; n < k->nslots; n += b->back ? -1u : 1u) {
+		const struct rows *s = &k->slot[n];
+		uint32_t rows = b->from && n == first ?
+					rows_from(s, b->from, b->back) :
+					s->n;
+
+		for (; rows; rows--) {
+			const struct row *r =
+				s->row[b->back ? rows - 1 : s->n - rows];
+			struct lr_object o;
+
+			if (!left--)
+				return false;
+			if (may_see(k, b->who, r) && matches(&p, r) &&
+			    matches(&find, r)) {
+				lr_row_show(k, r, &o);
+				if (!each(arg, &o))
+					return false;
+			}
+			*ret_at = r->id;
+		}
+	}
+	return true;
 }
 
 bool lr_catalog_list(const struct lr_catalog *k, const struct lr_asker *who,
 		     const char *pattern, const struct lr_id *after,
 		     lr_catalog_each each, void *arg)
 {
-	struct pattern p = pattern_of(pattern);
-	unsigned first = after ? lr_id_slot(after) : 0;
+	struct lr_catalog_browse b = { .who = who,
+				       .pattern = pattern,
+				       .find = "",
+				       .from = after,
+				       .most = SIZE_MAX };
+	struct lr_id at;
 
-	for (unsigned slot = first; slot < k->nslots; slot++) {
-		const struct rows *s = &k->slot[slot];
-		uint32_t i = after && slot == first ? first_after(s, after) : 0;
-
-		for (; i < s->n; i++) {
-			struct lr_object o;
-
-			if (!may_see(k, who, s->row[i]) ||
-			    !matches(&p, s->row[i]))
-				continue;
-			lr_row_show(k, s->row[i], &o);
-			if (!each(arg, &o))
-				return false;
-		}
-	}
-	return true;
+	return lr_catalog_browse(k, &b, &at, each, arg);
 }
 
 /* 2 mine, 1 public, 0 others' (an admin sees them). */

@@ -65,6 +65,8 @@ enum lr_object_state { LR_OBJECT_THERE, LR_OBJECT_GONE, LR_OBJECT_LOST };
 #define LR_CUT_TEXT 8
 
 #define LR_LIST_ALL 1 /* an admin's view: everybody's, without whole IDs */
+#define LR_BROWSE_BACK 2 /* BROWSE: towards smaller IDs */
+#define LR_BROWSE_COUNT 4 /* ... no rows, only how many */
 
 enum lr_health { LR_HEALTH_OK, LR_HEALTH_DEGRADED, LR_HEALTH_CRITICAL };
 

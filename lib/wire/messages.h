@@ -275,6 +275,12 @@
 #define LR_MSG_VERIFIED(F)  F(id, id) F(u64, entries)
 #define LR_MSG_VERIFIED_R(F) F(u16, err) F(u64, there) F(u64, ago_ms)
 
+/* At most `most` rows beyond `from` that match both patterns. more: go on
+ * from `at`, even where no row came; matches: how many there were up to it */
+#define LR_MSG_BROWSE(F) \
+	F(u32, uid) F(u8, flags) F(id, from) F(u8, first) F(u16, most) \
+	F(str, pattern) F(str, find)
+#define LR_MSG_BROWSE_R(F)  F(u16, err) F(u8, more) F(id, at) F(u64, matches)
 /* looking for what is wrong. dev: connect to that donor; zero: to none */
 #define LR_MSG_CHECK(F)     F(u32, uid) F(dev, dev)
 /* known: a donor of that device is up; reached: how the connection ended,
@@ -370,6 +376,8 @@
 	M(107, COPIES_R,  copies_r,   LR_BULK_MAX, "copy records") \
 	M(108, VERIFIED,  verified,   LR_BULK_MAX, "when were these entries last verified where they are") \
 	M(109, VERIFIED_R, verified_r, LR_BULK_MAX, "a donor's answer; a requester's: verified records") \
+	M(110, BROWSE,    browse,     0,           "objects before or behind one, a bounded piece of work") \
+	M(111, BROWSE_R,  browse_r,   LR_BULK_MAX, "listed records, nearest first") \
 	M(112, INVITE,    invite,     0,           "let in who proves to hold this invitation") \
 	M(113, INVITE_R,  invite_r,   0,           "the pool to invite to") \
 	M(114, INVITES,   invites,    0,           "which invitations stand") \

@@ -218,3 +218,29 @@ def test_long_story():
             for key in "234561":
                 t.send(key).settle(0.05)
             quit_well(t)
+
+
+def test_many_objects():
+    """A long list is there from end to end: its ends, pages across the pieces
+    it comes in, a search and a filter that reach what was never shown."""
+    def first(t):
+        return next(x for x in t.text().split("\n") if x.startswith(">"))
+
+    with Term([*STILL, "--objects", "20000"]) as t:
+        t.wait(FOOTER).send("2").wait("20,000 of 20,000").settle()
+        top = first(t)
+        t.send("G").wait(lambda: first(t) != top).settle()
+        last = first(t)
+        check(last.startswith("> 3zz"), last)
+        t.send("\033[5~" * 400).settle()
+        middle = first(t)
+        check("> 2" < middle[:4] < "> 3z" and middle != last, middle)
+        t.send("\033[6~" * 500).wait(lambda: first(t) == last)
+        t.send("g").wait(lambda: first(t) == top)
+        t.send("/-19876.\r").wait(lambda: "-19876." in first(t)).settle()
+        check(t.text().count("\n  ") > 5, "alone")
+        t.send("/no such thing\r").wait("not found")
+        t.send("\\-1234.\r").wait("1 of 20,000")
+        t.wait(lambda: "-1234." in first(t))
+        t.send("\033").wait("20,000 of 20,000")
+        quit_well(t)

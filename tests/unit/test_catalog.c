@@ -253,6 +253,44 @@ static void test_pages(void **state)
 	lr_catalog_free(k);
 }
 
+/* All rows come once, forwards and backwards, in pieces that end after so many
+ * matches or so much work, whatever is filtered out on the way. */
+static void test_browse(void **state)
+{
+	struct lr_catalog *k = lr_catalog_new(LR_SLOTS);
+	struct lr_asker me = asker(1, 1);
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		put(k, id_in((unsigned)rnd(300)), i % 10 ? "x" : "match-1", 1,
+		    1, CLOSED);
+	for (int back = 0; back < 2; back++) {
+		struct lr_catalog_browse b = {.who = &me,
+					      .pattern = "*match*",
+					      .find = "*-1",
+					      .back = back,
+					      .most = 33};
+		struct lr_id at = {{0}}, last = {{0}};
+		size_t seen = 0, pieces = 0;
+		bool end = false;
+
+		for (; !end; pieces++, b.from = &at) {
+			struct page p = {.max = 3};
+
+			end = lr_catalog_browse(k, &b, &at, collect, &p);
+			for (size_t i = 0; i < p.n; i++, seen++) {
+				int c = lr_id_cmp(&last, &p.id[i]);
+
+				assert_true(!seen || (back ? c > 0 : c < 0));
+				last = p.id[i];
+			}
+		}
+		assert_int_equal(seen, 100);
+		assert_true(pieces > 1000 / 33);
+	}
+	lr_catalog_free(k);
+}
+
 /* A pattern means what fnmatch makes of it. */
 static void test_patterns(void **state)
 {
@@ -584,6 +622,7 @@ int main(void)
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_who_sees),
 		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_browse),
 		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_random_patterns),
 		cmocka_unit_test(test_utf8_pattern),
