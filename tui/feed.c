@@ -460,6 +460,7 @@ static void take_lend(struct feed *f, const struct lr_frame *fr)
 	lr_str_copy(m.spec, f->here.spec, sizeof f->here.spec);
 	lr_str_copy(m.text, f->here.said, sizeof f->here.said);
 	tui_model_here(f->s.m, &f->here);
+	tui_model_given(f->s.m, lr_reader(fr->bulk, fr->h.bulk));
 }
 
 static void take_answer(struct feed *f, const struct lr_frame *fr,

@@ -223,21 +223,22 @@ void tui_model_verified(struct tui_model *m, const struct lr_rec_verified *v)
 
 void tui_model_here(struct tui_model *m, const struct tui_here *h)
 {
-	struct tui_given *g;
-
-	if (m->here.known && m->here.donor && h->donor &&
-	    h->lent < m->here.lent) {
-		if (m->n_given == sizeof m->given / sizeof *m->given)
-			memmove(m->given, m->given + 1,
-				--m->n_given * sizeof *m->given);
-		g = &m->given[m->n_given++];
-		*g = (struct tui_given){ m->now_ms, m->here.lent - h->lent,
-					 h->lent };
-	}
 	if (memcmp(&m->here, h, sizeof *h)) {
 		m->here = *h;
 		m->changes++;
 	}
+}
+
+void tui_model_given(struct tui_model *m, struct lr_reader r)
+{
+	struct lr_rec_given rec;
+
+	m->n_given = 0;
+	while (r.left && m->n_given < TUI_GIVEN && lr_dec_rec_given(&r, &rec))
+		m->given[m->n_given++] =
+			(struct tui_given){ m->now_ms - rec.ago_ms, rec.bytes,
+					    rec.left, rec.why };
+	m->changes++;
 }
 
 /* --- time -------------------------------------------------------------------- */

@@ -91,9 +91,11 @@ struct tui_here { /* this machine's own daemons */
 	char code[128], spec[64], said[160];
 };
 
-struct tui_given { /* `lent` fell by so much */
+struct tui_given { /* back to the host; then lent: `left` */
 	uint64_t at_ms, bytes, left;
+	uint8_t why; /* enum lr_given_why */
 };
+#define TUI_GIVEN 64
 
 #define TUI_COPIES 64
 #define TUI_TRACE 120
@@ -181,7 +183,7 @@ struct tui_model {
 	struct lr_msg_whatif_r whatif;
 	bool whatif_known;
 	struct tui_here here;
-	struct tui_given given[32];
+	struct tui_given given[TUI_GIVEN];
 	size_t n_given;
 
 	/* what the user has chosen */
@@ -217,6 +219,8 @@ void tui_model_event(struct tui_model *m, uint64_t run,
 		     const struct lr_event *ev);
 void tui_model_lost(struct tui_model *m, const char *why);
 void tui_model_here(struct tui_model *m, const struct tui_here *h);
+/* Given records of LEND_R. */
+void tui_model_given(struct tui_model *m, struct lr_reader r);
 /* rows.c: a piece of the list of objects; or none, and why ("": unsaid). */
 void tui_rows_take(struct tui_model *m, const struct tui_browse *b,
 		   const struct lr_msg_browse_r *r, struct lr_reader rows);

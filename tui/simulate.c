@@ -758,13 +758,17 @@ static void sim_copies(struct tui_source *src, const struct lr_id *id)
 static void sim_lend(struct tui_source *src, const char *spec)
 {
 	struct sim *s = (struct sim *)src;
-	uint64_t bytes;
+	uint64_t bytes, was = s->lend;
 
 	if (!strcmp(spec, "auto"))
 		s->lend = 4 * GIB;
 	else if (lr_parse_size(spec, 16 * GIB, &bytes))
 		s->lend = bytes < 12 * GIB ? bytes : 12 * GIB;
 	show_here(s);
+	if (s->lend < was && src->m->n_given < TUI_GIVEN)
+		src->m->given[src->m->n_given++] =
+			(struct tui_given){ unix_ms(s), was - s->lend, s->lend,
+					    LR_GIVEN_ASKED };
 }
 
 static void sim_freeze(struct tui_source *src, bool frozen)

@@ -55,10 +55,21 @@ static void draw_lending(const struct tui_model *m, struct tui_canvas *c, int y)
 	tui_put(c, y + 3, 1, TUI_BOLD, h->said);
 }
 
+static void draw_given(const struct tui_given *g, struct tui_canvas *c, int y)
+{
+	char clock[16], a[16], b[16];
+
+	tui_putf(c, y, 1, TUI_PLAIN, "%s  %s given back, %s still lent%s",
+		 tui_clock(g->at_ms, clock), tui_bytes(g->bytes, a),
+		 tui_bytes(g->left, b),
+		 g->why == LR_GIVEN_ASKED ? ", as asked" :
+					    ": this machine needs it");
+}
+
 void tui_view_here(struct tui_model *m, struct tui_canvas *c, int y, int h)
 {
 	const struct tui_here *me = &m->here;
-	char text[512], clock[16], a[16], b[16];
+	char text[512];
 	int i = 1;
 
 	tui_rule(c, y, "HERE", me->name);
@@ -79,13 +90,9 @@ void tui_view_here(struct tui_model *m, struct tui_canvas *c, int y, int h)
 	draw_lending(m, c, y + i);
 	i += 4;
 	if (i < h)
-		tui_rule(c, y + i++, "GIVEN BACK", "while this was watched");
+		tui_rule(c, y + i++, "GIVEN BACK", "since the donor started");
 	for (size_t k = m->n_given; k-- > 0 && i < h;)
-		tui_putf(c, y + i++, 1, TUI_PLAIN,
-			 "%s  %s given back, %s still lent",
-			 tui_clock(m->given[k].at_ms, clock),
-			 tui_bytes(m->given[k].bytes, a),
-			 tui_bytes(m->given[k].left, b));
+		draw_given(&m->given[k], c, y + i++);
 	if (!m->n_given && i < h)
 		tui_put(c, y + i, 1, TUI_PLAIN, "nothing so far");
 }

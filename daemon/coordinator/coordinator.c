@@ -250,6 +250,8 @@ static bool start_rules(struct lr_coordinator *k)
 		lr_flaps_restore(k);
 	good = k->rules && k->catalog && lr_drain_restore(k) &&
 	       lr_watchers_new(k);
+	if (good && k->starts_paused)
+		lr_coord_pause(k->rules, true);
 out:
 	lr_view_done(&view);
 	return good;

@@ -110,7 +110,7 @@ struct lr_coordinator {
 	struct lr_events events;
 	struct lr_watchers *watchers; /* watch.c */
 	uint64_t recovered_ms, recovery_last, recovery_rate;
-	bool first_start, stopped;
+	bool first_start, starts_paused, stopped;
 	int exit_code;
 	const char *refuse_host; /* first start: who has the name already */
 };
@@ -161,6 +161,10 @@ void lr_donor_may_leave(struct lr_coordinator *k, uint64_t inc);
 void lr_rebalance_serve(struct lr_peer *p, const struct lr_frame *f);
 
 /* rest.c: on a heartbeat. */
+/* The pause, as a record of the state file. */
+size_t lr_rest_room(const struct lr_coordinator *k);
+void lr_rest_save(const struct lr_coordinator *k, struct lr_writer *w);
+bool lr_rest_load(struct lr_coordinator *k, struct lr_reader *r);
 void lr_rest_tell(struct lr_peer *p, const struct lr_msg_beat *m);
 
 /* devices.c */

@@ -300,6 +300,7 @@ static void serve_pause(struct lr_peer *p, const struct lr_frame *f)
 	    !lr_query_must_be_admin(p, f, m.uid))
 		return;
 	lr_coord_pause(p->k->rules, m.on);
+	lr_state_changed(p->k);
 	lr_query_done(p, f, LR_E_OK,
 	     m.on ? "paused: missing copies stay missing until "
 		    "`lanram rebuild resume`" :

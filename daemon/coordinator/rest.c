@@ -4,6 +4,28 @@
  * (rebuild_mbytes_per_s). The limit is the pool's: those that copy share it. */
 #include "daemon/coordinator/coordinator.h"
 
+/* --- an admin's pause outlives a restart ----------------------------------- */
+
+size_t lr_rest_room(const struct lr_coordinator *k)
+{
+	(void)k;
+	return 1;
+}
+
+void lr_rest_save(const struct lr_coordinator *k, struct lr_writer *w)
+{
+	if (lr_coord_is_paused(k->rules))
+		lr_w_u8(w, 1);
+}
+
+bool lr_rest_load(struct lr_coordinator *k, struct lr_reader *r)
+{
+	k->starts_paused = lr_r_u8(r);
+	return true;
+}
+
+/* --- what donors are told --------------------------------------------------- */
+
 static void tell_rest(struct lr_peer *p, uint64_t seq)
 {
 	bool rest = lr_coord_may_rest(p->k->rules);

@@ -132,6 +132,7 @@ static const struct lr_state_record records[] = {
 	{ LR_STATE_INVITES, lr_invites_room, lr_invites_save,
 	  lr_invites_load },
 	{ LR_STATE_DRAINED, lr_drain_room, lr_drain_save, lr_drain_load },
+	{ LR_STATE_PAUSED, lr_rest_room, lr_rest_save, lr_rest_load },
 	{ .tag = LR_STATE_END },
 };
 

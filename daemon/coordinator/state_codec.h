@@ -23,6 +23,7 @@ enum lr_state_tag { /* numbers are for ever */
 	LR_STATE_INVITES = 1,
 	LR_STATE_DRAINED = 2, /* device IDs */
 	LR_STATE_FLAPS = 3,
+	LR_STATE_PAUSED = 4,
 };
 
 struct lr_state_record {

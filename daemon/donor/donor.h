@@ -11,6 +11,7 @@
 #define LR_DONOR_DONOR_H
 
 #include "daemon/base.h"
+#include "daemon/donor/given.h"
 #include "daemon/donor/host.h"
 #include "daemon/donor/shard.h"
 
@@ -29,6 +30,7 @@ struct lr_donor {
 	enum lr_pressure said; /* the worst that the log was told of */
 	char lend[256];
 	uint64_t inc, lent, seq, leave_ms, leave_ask_ms, extend_ms;
+	struct lr_given given; /* back to the host */
 	char addrs[LR_ADDRS_MAX];
 	bool leaving, stopped, said_alone;
 	bool hurry; /* leaving, and leave_wait_s is over */

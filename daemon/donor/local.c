@@ -32,6 +32,9 @@ static void serve_lend(struct lr_donor *d, struct lr_link *link,
 	struct lr_msg_lend m;
 	struct lr_msg_lend_r r = { .text = lr_str("") };
 	char spec[sizeof d->lend];
+	uint8_t buf[LR_GIVEN_KEPT * 32];
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_bulk bulk = { .p = buf };
 	uint32_t uid = lr_link_uid(link);
 
 	if (!lr_dec_lend(f->meta, f->h.meta, &m) ||
@@ -46,12 +49,17 @@ static void serve_lend(struct lr_donor *d, struct lr_link *link,
 		r.err = LR_E_USAGE;
 		r.text = lr_str("lend takes a size (8GiB), a share (25%), "
 				"auto or off");
+	} else if (spec[0]) {
+		lr_given_asked(&d->given);
 	}
+	lr_given_look(&d->given, d->lent, lr_now_ms());
+	lr_given_enc(&d->given, lr_now_ms(), &w);
+	bulk.len = w.len;
 	r.lent = d->lent;
 	r.used = d->shard.stats.mapped;
 	r.host_available = d->host.available;
 	r.spec = lr_str(d->lend);
-	LR_SEND(link, LEND_R, lend_r, f->h.req, &r, NULL);
+	LR_SEND(link, LEND_R, lend_r, f->h.req, &r, bulk.len ? &bulk : NULL);
 }
 
 static void serve_here(struct lr_donor *d, struct lr_link *link,

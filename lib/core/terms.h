@@ -64,6 +64,12 @@ enum lr_object_state { LR_OBJECT_THERE, LR_OBJECT_GONE, LR_OBJECT_LOST };
 #define LR_OBJECT_CUT 4 /* LISTED: the first LR_CUT_TEXT letters of an ID */
 #define LR_CUT_TEXT 8
 
+/* Why a donor lends less than it did. */
+enum lr_given_why {
+	LR_GIVEN_HOST,	/* its machine needs the RAM itself */
+	LR_GIVEN_ASKED, /* `lanram lend` */
+};
+
 #define LR_LIST_ALL 1 /* an admin's view: everybody's, without whole IDs */
 #define LR_BROWSE_BACK 2 /* BROWSE: towards smaller IDs */
 #define LR_BROWSE_COUNT 4 /* ... no rows, only how many */

@@ -74,6 +74,8 @@
 #define LR_REC_COPY(F) \
 	F(dev, dev) F(str, name) F(u8, up) F(u64, entries) F(u64, synced) \
 	F(u32, p50_us)
+/* RAM that a donor gave back. left: lent after it; why: enum lr_given_why */
+#define LR_REC_GIVEN(F)     F(u64, ago_ms) F(u64, bytes) F(u64, left) F(u8, why)
 #define LR_REC_WHICH(F)     F(id, id)
 /* Of one object: what a donor said of its entries. err: lr_err. */
 #define LR_REC_VERIFIED(F) \
@@ -97,8 +99,8 @@
 	R(OBJECT, object)   R(LISTED, listed)    R(DONOR, donor) \
 	R(PENDING, pending) R(TEXT, text)        R(EVENT, event) \
 	R(COPY, copy)       R(WHICH, which)      R(VERIFIED, verified) \
-	R(REACH, reach)     R(INVITE, invite)   R(LOSS, loss) \
-	R(MOVE, move)
+	R(GIVEN, given)     R(REACH, reach)      R(INVITE, invite) \
+	R(LOSS, loss)       R(MOVE, move)
 
 /* --- messages ----------------------------------------------------------- */
 
@@ -361,7 +363,7 @@
 	M(80, HERE,       here,       0,           "how does the local daemon stand") \
 	M(81, HERE_R,     here_r,     0,           "its state, and the pairing code") \
 	M(82, LEND,       lend,       0,           "lend so much, or just tell") \
-	M(83, LEND_R,     lend_r,     0,           "what is lent now") \
+	M(83, LEND_R,     lend_r,     LR_BULK_MAX, "what is lent now; given records, oldest first") \
 	M(96, WATCH,      watch,      0,           "show me the pool as it is and as it changes") \
 	M(97, WATCH_POOL, watch_pool, LR_BULK_MAX, "the pool at a glance; text records: the reasons") \
 	M(98, WATCH_DONORS, watch_donors, LR_BULK_MAX, "donor records, all or those that changed") \

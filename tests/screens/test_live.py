@@ -261,6 +261,13 @@ def test_pause_holds_the_rebuild():
         status = pool.requester.json("status")
         check(status["slots"]["short"] > 0, "rebuilt although paused")
         check(any("paused" in r for r in status["reasons"]), status)
+        # A restart of the coordinator does not end the pause.
+        pool.coordinator.kill(signal.SIGTERM)
+        pool.coordinator.start()
+        pool.until(lambda: pool.up() == 2, "donors up again")
+        status = pool.requester.json("status")
+        check(any("paused" in r for r in status["reasons"]), status)
+        check(status["slots"]["short"] > 0, "rebuilt after the restart")
         pool.coordinator.run("rebuild", "resume")
         pool.until(lambda: pool.requester.json("status")["slots"]["short"] ==
                    0, "whole again")
@@ -285,3 +292,20 @@ def test_events_follow():
             p.kill()
             p.wait()
             p.stdout.close()
+
+
+def test_given_back():
+    """The donor remembers what it gave back and when: a screen that comes
+    later shows it."""
+    with Pool(donors=1) as pool:
+        for d in (pool.coordinator, pool.donors[0]):
+            d.start()
+        donor = pool.donors[0]
+        pool.until(lambda: "birch" in str(pool.coordinator.json("donors")),
+                   "birch up")
+        donor.run("lend", "128MiB")
+        with pool.top(donor) as t:
+            t.send("6").wait("128M given back, 128M still lent, as asked", 40)
+            t.send("-").wait("given back, 0B still lent, as asked")
+            t.send("+").wait(lambda: re.search(r"of 512M lent", t.text()))
+            quit_well(t)

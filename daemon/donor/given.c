@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A ring of what was given back. */
+#include "daemon/donor/given.h"
+
+#define ONE_MS 2000 /* falls that follow each other so soon are one */
+
+void lr_given_push(struct lr_given *g, uint64_t bytes, uint64_t left,
+		   enum lr_given_why why, uint64_t now_ms)
+{
+	unsigned i = (g->n + LR_GIVEN_KEPT - 1) % LR_GIVEN_KEPT;
+
+	if (!g->n || g->last[i].why != why ||
+	    now_ms > g->last[i].at_ms + ONE_MS) {
+		i = g->n++ % LR_GIVEN_KEPT;
+		g->last[i].bytes = 0;
+		g->last[i].why = why;
+	}
+	g->last[i].at_ms = now_ms;
+	g->last[i].bytes += bytes;
+	g->last[i].left = left;
+}
+
+void lr_given_look(struct lr_given *g, uint64_t lent, uint64_t now_ms)
+{
+	if (lent < g->lent)
+		lr_given_push(g, g->lent - lent, lent,
+			      g->asked ? LR_GIVEN_ASKED : LR_GIVEN_HOST,
+			      now_ms);
+	g->lent = lent;
+	g->asked = false;
+}
+
+void lr_given_asked(struct lr_given *g)
+{
+	g->asked = true;
+}
+
+void lr_given_enc(const struct lr_given *g, uint64_t now_ms,
+		  struct lr_writer *w)
+{
+	unsigned i = g->n > LR_GIVEN_KEPT ? g->n - LR_GIVEN_KEPT : 0;
+
+	for (; i < g->n; i++) {
+		unsigned at = i % LR_GIVEN_KEPT;
+		struct lr_rec_given rec = { now_ms - g->last[at].at_ms,
+					    g->last[at].bytes,
+					    g->last[at].left,
+					    (uint8_t)g->last[at].why };
+
+		lr_enc_rec_given(w, &rec);
+	}
+}
