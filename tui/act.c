@@ -132,11 +132,12 @@ static void act_donor(struct tui_ui *u, enum tui_action a)
 	}
 }
 
-static void act_revoke(struct tui_ui *u)
+static void act_revoke(struct tui_ui *u, enum tui_action a)
 {
 	struct tui_device *d = tui_model_device_at(u->m);
 	char dev[LR_DEV_TEXT + 1];
 
+	(void)a;
 	if (d)
 		ask(u, args_of("revoke", dev_text(&d->dev, dev), NULL),
 		    "Revoke %s? Its links are closed, its data is dropped",
@@ -145,8 +146,9 @@ static void act_revoke(struct tui_ui *u)
 		tui_model_notice(u->m, "choose an admitted device first");
 }
 
-static void act_pause(struct tui_ui *u)
+static void act_pause(struct tui_ui *u, enum tui_action a)
 {
+	(void)a;
 	if (u->m->pool.paused)
 		run(u, args_of("rebuild", "resume", NULL));
 	else
@@ -154,12 +156,13 @@ static void act_pause(struct tui_ui *u)
 		    "Pause the rebuild? Missing copies stay missing");
 }
 
-static void act_mark(struct tui_ui *u)
+static void act_mark(struct tui_ui *u, enum tui_action a)
 {
 	struct tui_donor *d = tui_model_donor_at(u->m);
 	uint64_t incs[200];
 	size_t n;
 
+	(void)a;
 	if (!d)
 		return;
 	d->marked = !d->marked;
@@ -295,8 +298,9 @@ static void move(struct tui_ui *u, enum tui_action a)
 	tui_model_go(u->m, at);
 }
 
-static void back(struct tui_ui *u)
+static void back(struct tui_ui *u, enum tui_action a)
 {
+	(void)a;
 	if (u->run) {
 		tui_run_stop(u);
 		tui_model_notice(u->m, "stopped");
@@ -312,129 +316,127 @@ static void back(struct tui_ui *u)
 	u->m->notice[0] = '\0';
 }
 
-static void freeze(struct tui_ui *u)
+static void freeze(struct tui_ui *u, enum tui_action a)
 {
+	(void)a;
 	u->m->frozen = !u->m->frozen;
 	u->src->ops->freeze(u->src, u->m->frozen);
 }
 
-static void next_kind(struct tui_model *m)
+static void act_view(struct tui_ui *u, enum tui_action a)
 {
-	if (++m->event_kind == LR_EVENT_KINDS)
-		m->event_kind = -1;
+	go_to(u, (enum tui_view)(a - TUI_DO_POOL));
 }
+
+static void act_beside(struct tui_ui *u, enum tui_action a)
+{
+	unsigned step = a == TUI_DO_LEFT ? TUI_VIEWS - 1 : 1;
+
+	go_to(u, (enum tui_view)((u->m->view + step) % TUI_VIEWS));
+}
+
+static void act_kind(struct tui_ui *u, enum tui_action a)
+{
+	(void)a;
+	if (++u->m->event_kind == LR_EVENT_KINDS)
+		u->m->event_kind = -1;
+}
+
+static void act_sort(struct tui_ui *u, enum tui_action a)
+{
+	unsigned step = a == TUI_DO_SORT_LEFT ? TUI_SORTS - 1 : 1;
+
+	if (a == TUI_DO_REVERSE)
+		u->m->reverse = !u->m->reverse;
+	else
+		u->m->sort = (enum tui_sort)((u->m->sort + step) % TUI_SORTS);
+}
+
+static void act_ask(struct tui_ui *u, enum tui_action a)
+{
+	prompt(u,
+	       a == TUI_DO_STORE   ? TUI_ASK_STORE :
+	       a == TUI_DO_COMMAND ? TUI_ASK_COMMAND :
+				     TUI_ASK_SEARCH,
+	       "");
+}
+
+static void act_filter(struct tui_ui *u, enum tui_action a)
+{
+	(void)a;
+	snprintf(u->before, sizeof u->before, "%s",
+		 u->m->choice[u->m->view].filter);
+	prompt(u, TUI_ASK_FILTER, u->before);
+}
+
+static void act_again(struct tui_ui *u, enum tui_action a)
+{
+	(void)a;
+	search(u, tui_model_at(u->m) + 1);
+}
+
+static void act_mouse(struct tui_ui *u, enum tui_action a)
+{
+	(void)a;
+	u->mouse = !u->mouse;
+	tui_model_notice(u->m, u->mouse ? "mouse on" : "mouse off");
+}
+
+static void act_colour(struct tui_ui *u, enum tui_action a)
+{
+	(void)a;
+	u->colour = !u->colour;
+}
+
+static void act_help(struct tui_ui *u, enum tui_action a)
+{
+	(void)a;
+	u->mode = TUI_HELP;
+	u->output_top = 0;
+}
+
+static void act_redraw(struct tui_ui *u, enum tui_action a)
+{
+	(void)a;
+	u->redraw = true;
+}
+
+static void act_quit(struct tui_ui *u, enum tui_action a)
+{
+	(void)a;
+	u->quit = true;
+}
+
+static void (*const acts[])(struct tui_ui *u, enum tui_action a) = {
+	[TUI_DO_POOL] = act_view,	[TUI_DO_IDS] = act_view,
+	[TUI_DO_PEOPLE] = act_view,	[TUI_DO_EVENTS] = act_view,
+	[TUI_DO_WHATIF] = act_view,	[TUI_DO_HERE] = act_view,
+	[TUI_DO_LEFT] = act_beside,	[TUI_DO_RIGHT] = act_beside,
+	[TUI_DO_ADMIT] = act_pending,	[TUI_DO_REFUSE] = act_pending,
+	[TUI_DO_DRAIN] = act_donor,	[TUI_DO_UNDO] = act_donor,
+	[TUI_DO_FORGET] = act_donor,	[TUI_DO_REVOKE] = act_revoke,
+	[TUI_DO_PAUSE] = act_pause,	[TUI_DO_MARK] = act_mark,
+	[TUI_DO_OPEN] = act_object,	[TUI_DO_RETRIEVE] = act_object,
+	[TUI_DO_REMOVE] = act_object,	[TUI_DO_COPY] = act_object,
+	[TUI_DO_STORE] = act_ask,	[TUI_DO_COMMAND] = act_ask,
+	[TUI_DO_SEARCH] = act_ask,	[TUI_DO_FILTER] = act_filter,
+	[TUI_DO_AGAIN] = act_again,	[TUI_DO_KIND] = act_kind,
+	[TUI_DO_MORE] = act_lend,	[TUI_DO_LESS] = act_lend,
+	[TUI_DO_AUTO] = act_lend,	[TUI_DO_SORT] = act_sort,
+	[TUI_DO_SORT_LEFT] = act_sort,	[TUI_DO_REVERSE] = act_sort,
+	[TUI_DO_UP] = move,		[TUI_DO_DOWN] = move,
+	[TUI_DO_PAGE_UP] = move,	[TUI_DO_PAGE_DOWN] = move,
+	[TUI_DO_HOME] = move,		[TUI_DO_END] = move,
+	[TUI_DO_FREEZE] = freeze,	[TUI_DO_MOUSE] = act_mouse,
+	[TUI_DO_COLOUR] = act_colour,	[TUI_DO_BACK] = back,
+	[TUI_DO_REDRAW] = act_redraw,	[TUI_DO_HELP] = act_help,
+	[TUI_DO_QUIT] = act_quit,
+};
 
 void tui_act(struct tui_ui *u, enum tui_action a)
 {
-	struct tui_model *m = u->m;
-
-	switch (a) {
-	case TUI_DO_NOTHING:
-		break;
-	case TUI_DO_POOL:
-	case TUI_DO_IDS:
-	case TUI_DO_PEOPLE:
-	case TUI_DO_EVENTS:
-	case TUI_DO_WHATIF:
-	case TUI_DO_HERE:
-		go_to(u, (enum tui_view)(a - TUI_DO_POOL));
-		break;
-	case TUI_DO_LEFT:
-		go_to(u, (m->view + TUI_VIEWS - 1) % TUI_VIEWS);
-		break;
-	case TUI_DO_RIGHT:
-		go_to(u, (m->view + 1) % TUI_VIEWS);
-		break;
-	case TUI_DO_ADMIT:
-	case TUI_DO_REFUSE:
-		act_pending(u, a);
-		break;
-	case TUI_DO_DRAIN:
-	case TUI_DO_UNDO:
-	case TUI_DO_FORGET:
-		act_donor(u, a);
-		break;
-	case TUI_DO_REVOKE:
-		act_revoke(u);
-		break;
-	case TUI_DO_PAUSE:
-		act_pause(u);
-		break;
-	case TUI_DO_MARK:
-		act_mark(u);
-		break;
-	case TUI_DO_OPEN:
-	case TUI_DO_RETRIEVE:
-	case TUI_DO_REMOVE:
-	case TUI_DO_COPY:
-		act_object(u, a);
-		break;
-	case TUI_DO_STORE:
-		prompt(u, TUI_ASK_STORE, "");
-		break;
-	case TUI_DO_KIND:
-		next_kind(m);
-		break;
-	case TUI_DO_MORE:
-	case TUI_DO_LESS:
-	case TUI_DO_AUTO:
-		act_lend(u, a);
-		break;
-	case TUI_DO_COMMAND:
-		prompt(u, TUI_ASK_COMMAND, "");
-		break;
-	case TUI_DO_SEARCH:
-		prompt(u, TUI_ASK_SEARCH, "");
-		break;
-	case TUI_DO_AGAIN:
-		search(u, tui_model_at(m) + 1);
-		break;
-	case TUI_DO_FILTER:
-		snprintf(u->before, sizeof u->before, "%s",
-			 m->choice[m->view].filter);
-		prompt(u, TUI_ASK_FILTER, u->before);
-		break;
-	case TUI_DO_SORT:
-		m->sort = (m->sort + 1) % TUI_SORTS;
-		break;
-	case TUI_DO_SORT_LEFT:
-		m->sort = (m->sort + TUI_SORTS - 1) % TUI_SORTS;
-		break;
-	case TUI_DO_REVERSE:
-		m->reverse = !m->reverse;
-		break;
-	case TUI_DO_UP:
-	case TUI_DO_DOWN:
-	case TUI_DO_PAGE_UP:
-	case TUI_DO_PAGE_DOWN:
-	case TUI_DO_HOME:
-	case TUI_DO_END:
-		move(u, a);
-		break;
-	case TUI_DO_FREEZE:
-		freeze(u);
-		break;
-	case TUI_DO_MOUSE:
-		u->mouse = !u->mouse;
-		tui_model_notice(m, u->mouse ? "mouse on" : "mouse off");
-		break;
-	case TUI_DO_COLOUR:
-		u->colour = !u->colour;
-		break;
-	case TUI_DO_BACK:
-		back(u);
-		break;
-	case TUI_DO_REDRAW:
-		u->redraw = true;
-		break;
-	case TUI_DO_HELP:
-		u->mode = TUI_HELP;
-		u->output_top = 0;
-		break;
-	case TUI_DO_QUIT:
-		u->quit = true;
-		break;
-	}
+	if (acts[a])
+		acts[a](u, a);
 }
 
 /* --- prompts ------------------------------------------------------------------------ */

@@ -54,8 +54,8 @@ struct sim {
 	uv_timer_t timer;
 	uint64_t seed, now_ms, real_ms, beat_ms, sample_ms, script_ms;
 	struct lr_coord *c;
-	struct sim_donor *d;
-	unsigned n, nslots, first;
+	struct sim_donor *d, *by_inc[DONORS_MAX];
+	unsigned n, n_incs, nslots, first;
 	struct reply *replies;
 	size_t n_replies;
 	struct lr_events *events;
@@ -92,10 +92,36 @@ static uint64_t unix_ms(const struct sim *s)
 
 static struct sim_donor *by_inc(struct sim *s, uint64_t inc)
 {
+	unsigned lo = 0, hi = s->n_incs;
+
+	while (lo < hi) {
+		unsigned mid = lo + (hi - lo) / 2;
+
+		if (s->by_inc[mid]->inc < inc)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < s->n_incs && s->by_inc[lo]->inc == inc ? s->by_inc[lo] :
+							      NULL;
+}
+
+static int compare_inc(const void *a, const void *b)
+{
+	uint64_t x = (*(struct sim_donor *const *)a)->inc;
+	uint64_t y = (*(struct sim_donor *const *)b)->inc;
+
+	return x < y ? -1 : x > y;
+}
+
+/* A donor has another incarnation. */
+static void sort_incs(struct sim *s)
+{
+	s->n_incs = 0;
 	for (unsigned i = 0; i < s->n; i++)
-		if (s->d[i].inc == inc)
-			return &s->d[i];
-	return NULL;
+		if (s->d[i].inc)
+			s->by_inc[s->n_incs++] = &s->d[i];
+	qsort(s->by_inc, s->n_incs, sizeof *s->by_inc, compare_inc);
 }
 
 static struct sim_donor *add_donor(struct sim *s, const char *name)
@@ -126,6 +152,7 @@ static void start_donor(struct sim *s, struct sim_donor *d)
 	struct lr_coord_donor hello = { .lent = d->lent };
 
 	d->inc = draw(s, 0) | 1;
+	sort_incs(s);
 	d->alive = d->linked = true;
 	d->n_queue = 0;
 	memset(d->slots, 0, s->nslots * sizeof *d->slots);

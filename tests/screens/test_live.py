@@ -34,7 +34,7 @@ name = "{name}";
 discovery = false;
 coordinator = "127.0.0.1:{pool.port}";
 coordinator_role: {{ listen = "127.0.0.1:{pool.port}"; admission =
-"{pool.admission}"; }};
+"{pool.admission}"; rebuild_mbytes_per_s = {pool.rebuild}; }};
 donor_role: {{ listen = "127.0.0.1:0"; lend = "256MiB"; reserve = "1%"; }};
 {more}''')
 
@@ -64,10 +64,10 @@ donor_role: {{ listen = "127.0.0.1:0"; lend = "256MiB"; reserve = "1%"; }};
 class Pool:
     """A coordinator, donors and a requester."""
 
-    def __init__(self, donors=3, admission="open"):
+    def __init__(self, donors=3, admission="open", rebuild=0):
         self.tmp = tempfile.TemporaryDirectory(prefix="screens.live.")
-        self.dir, self.port, self.admission = self.tmp.name, free_port(), \
-            admission
+        self.dir, self.port = self.tmp.name, free_port()
+        self.admission, self.rebuild = admission, rebuild  # MB a second
         self.coordinator = Daemon(self, "coordinator", "anvil")
         self.donors = [Daemon(self, "donor", n)
                        for n in ("birch", "cedar", "dune", "fern")[:donors]]
@@ -134,9 +134,17 @@ def store(pool, n=40, size=1 << 20):
                            stdin=os.urandom(size))
 
 
+def heal(t):
+    """Percent, and whether bytes, rate and ETA stand beside it; None: no
+    rebuild runs."""
+    m = re.search(r"Heal.*\] (\d+)% [\d.]+[BKMG] left", t.text())
+    return m and (int(m.group(1)), bool(re.search(r"/s ETA \d+s", t.text())))
+
+
 def test_a_donor_dies():
-    """The row changes state, short slots rise and fall, the event stands."""
-    with Pool().start() as pool:
+    """The row changes state; short slots rise and fall while the bar of the
+    rebuild runs from start to end; the event stands."""
+    with Pool(rebuild=12).start() as pool:
         store(pool)
         with pool.top() as t:
             t.wait("live@anvil").wait(lambda: " up" in row(t, "cedar"))
@@ -146,18 +154,25 @@ def test_a_donor_dies():
             t.wait(lambda: "left" in row(t, "cedar"))
             seen = time.monotonic() - killed
             t.wait(lambda: re.search(r"cedar +is down", t.text()))
-            most = [0]
+            most, bars = [0], []
 
-            def rose():
+            def runs():
                 most[0] = max(most[0], slots(t)[1])
-                return most[0] > 0
-            t.wait(rose)
-            t.wait(lambda: rose() and slots(t)[1] == 0, 60)
-            t.wait("OK").wait("full again")
+                bar = heal(t)
+                if bar and (not bars or bars[-1] != bar):
+                    bars.append(bar)
+                return most[0] > 0 and slots(t)[1] == 0
+            t.wait(runs, 60)
+            percents = [p for p, _ in bars]
+            check(most[0] > 20, f"{most[0]} short at most")
+            check(len(set(percents)) > 3 and percents == sorted(percents),
+                  f"the bar did not run: {bars}")
+            check(any(eta for _, eta in bars), f"no rate and ETA: {bars}")
+            t.wait("OK").wait("full again").wait("nothing to copy")
             check("left" in row(t, "cedar") or not row(t, "cedar"),
                   "cedar is up again")
-            print(f"    seen after {seen * 1000:.0f} ms, {most[0]} short "
-                  "at most")
+            print(f"    seen after {seen * 1000:.0f} ms, {most[0]} short at "
+                  f"most, bar at {percents}")
             pool.donors[1].start()
             t.wait(lambda: " up" in row(t, "cedar"), 40)
             quit_well(t)
@@ -297,12 +312,8 @@ def test_events_follow():
 def test_given_back():
     """The donor remembers what it gave back and when: a screen that comes
     later shows it."""
-    with Pool(donors=1) as pool:
-        for d in (pool.coordinator, pool.donors[0]):
-            d.start()
+    with Pool(donors=1).start() as pool:
         donor = pool.donors[0]
-        pool.until(lambda: "birch" in str(pool.coordinator.json("donors")),
-                   "birch up")
         donor.run("lend", "128MiB")
         with pool.top(donor) as t:
             t.send("6").wait("128M given back, 128M still lent, as asked", 40)
