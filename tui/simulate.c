@@ -61,6 +61,7 @@ struct sim {
 	struct lr_events *events;
 	struct tui_pending pending;
 	bool wants_in, frozen, closing, still;
+	bool moved; /* what donors hold, since it was counted */
 	unsigned victim, next_name;
 	struct lr_catalog *catalog;
 	uint64_t lend;
@@ -153,7 +154,7 @@ static void start_donor(struct sim *s, struct sim_donor *d)
 
 	d->inc = draw(s, 0) | 1;
 	sort_incs(s);
-	d->alive = d->linked = true;
+	d->alive = d->linked = s->moved = true;
 	d->n_queue = 0;
 	memset(d->slots, 0, s->nslots * sizeof *d->slots);
 	hello.member.inc = d->inc;
@@ -189,11 +190,14 @@ static void beat(struct sim *s, struct sim_donor *d)
 	lr_coord_beat(s->c, d->inc, &b, s->now_ms);
 }
 
-/* What each holds follows from the view. */
+/* What each holds follows from the view, and from what was pulled. */
 static void count_used(struct sim *s)
 {
 	const struct lr_view *v = lr_coord_view(s->c);
 
+	if (!s->moved)
+		return;
+	s->moved = false;
 	for (unsigned i = 0; i < s->n; i++)
 		s->d[i].used = 0;
 	for (unsigned n = s->first; n < s->first + s->nslots / 3; n++)
@@ -258,6 +262,7 @@ static void install_slot(struct sim *s, struct sim_donor *d, unsigned n)
 	if (me < 0 || h->ce == cfg->ce)
 		return;
 	h->ce = h->prom = cfg->ce;
+	s->moved = true;
 	if (cfg->src >> me & 1) {
 		if (h->status != LR_SLOT_SYNCED)
 			h->synced_ms = s->now_ms;
@@ -414,6 +419,7 @@ static void pull(struct sim *s, struct sim_donor *d)
 		if (lr_coord_may_rest(s->c) && h->left)
 			break;
 		h->left -= (uint32_t)take;
+		s->moved = true;
 		budget -= take;
 		if (h->status != LR_SLOT_SYNCING)
 			continue;

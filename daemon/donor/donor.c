@@ -262,7 +262,7 @@ static void tick_cb(uv_timer_t *timer)
 	uint64_t now = lr_now_ms();
 
 	lr_donor_beat(d);
-	lr_given_look(&d->given, d->lent, now);
+	lr_given_look(&d->given, d->lent, d->shard.stats.mapped, now);
 	if (d->leaving)
 		lr_leave_tick(d, now);
 }

@@ -4,9 +4,10 @@
 
 #define ONE_MS 2000 /* falls that follow each other so soon are one */
 
-void lr_given_push(struct lr_given *g, uint64_t bytes, uint64_t left,
-		   enum lr_given_why why, uint64_t now_ms)
+static void push(struct lr_given *g, uint64_t bytes, uint64_t left,
+		 uint64_t now_ms)
 {
+	enum lr_given_why why = g->asked ? LR_GIVEN_ASKED : LR_GIVEN_HOST;
 	unsigned i = (g->n + LR_GIVEN_KEPT - 1) % LR_GIVEN_KEPT;
 
 	if (!g->n || g->last[i].why != why ||
@@ -20,14 +21,14 @@ void lr_given_push(struct lr_given *g, uint64_t bytes, uint64_t left,
 	g->last[i].left = left;
 }
 
-void lr_given_look(struct lr_given *g, uint64_t lent, uint64_t now_ms)
+void lr_given_look(struct lr_given *g, uint64_t lent, uint64_t mapped,
+		   uint64_t now_ms)
 {
-	if (lent < g->lent)
-		lr_given_push(g, g->lent - lent, lent,
-			      g->asked ? LR_GIVEN_ASKED : LR_GIVEN_HOST,
-			      now_ms);
-	g->lent = lent;
-	g->asked = false;
+	if (mapped < g->mapped && g->mapped > lent)
+		push(g, g->mapped - mapped, lent, now_ms);
+	if (mapped <= lent)
+		g->asked = false;
+	g->mapped = mapped;
 }
 
 void lr_given_asked(struct lr_given *g)

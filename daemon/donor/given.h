@@ -14,16 +14,15 @@ struct lr_given {
 		enum lr_given_why why;
 	} last[LR_GIVEN_KEPT];
 	unsigned n; /* grows: the nth is at n % KEPT */
-	uint64_t lent;
+	uint64_t mapped;
 	bool asked;
 };
 
-/* Falls of what is lent that follow each other are one. `left`: then lent. */
-void lr_given_push(struct lr_given *g, uint64_t bytes, uint64_t left,
-		   enum lr_given_why why, uint64_t now_ms);
-/* Now and then: notices by itself that less is lent than before. */
-void lr_given_look(struct lr_given *g, uint64_t lent, uint64_t now_ms);
-/* The next fall is what the owner asked for. */
+/* Now and then. Mapped was more than is lent, and some of it went: to the host,
+ * not to other objects. Falls that follow each other are one. */
+void lr_given_look(struct lr_given *g, uint64_t lent, uint64_t mapped,
+		   uint64_t now_ms);
+/* What is beyond the limit now is so because the owner lowered it. */
 void lr_given_asked(struct lr_given *g);
 /* Given records, oldest first. */
 void lr_given_enc(const struct lr_given *g, uint64_t now_ms,

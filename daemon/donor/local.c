@@ -52,7 +52,7 @@ static void serve_lend(struct lr_donor *d, struct lr_link *link,
 	} else if (spec[0]) {
 		lr_given_asked(&d->given);
 	}
-	lr_given_look(&d->given, d->lent, lr_now_ms());
+	lr_given_look(&d->given, d->lent, d->shard.stats.mapped, lr_now_ms());
 	lr_given_enc(&d->given, lr_now_ms(), &w);
 	bulk.len = w.len;
 	r.lent = d->lent;

@@ -70,24 +70,68 @@ static void events_once(void **state)
 	tui_model_done(&m);
 }
 
-/* RAM that is lent less than before was given back. */
-static void given_back(void **state)
+static void row(struct lr_writer *w, uint8_t n, uint8_t flags)
 {
+	struct lr_rec_listed rec = { .flags = flags, .name = lr_str("x") };
+
+	memset(rec.id.b, n, sizeof rec.id.b);
+	lr_enc_rec_listed(w, &rec);
+}
+
+/* Of somebody else's object an admin has the beginning of the ID: it is shown,
+ * and the list goes on behind all that begin so. */
+static void cut_rows(void **state)
+{
+	uint8_t buf[512];
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct tui_browse b = { .what = TUI_ROWS_FIRST, .first = true };
+	struct lr_msg_browse_r r = { 0 };
+	struct lr_id whole, after;
 	struct tui_model m;
-	struct tui_here h = { .known = true, .donor = true, .lent = 100 };
+	char text[LR_ID_TEXT + 1];
 
 	(void)state;
+	memset(&whole, 2, sizeof whole);
+	row(&w, 1, 0);
+	row(&w, 2, LR_OBJECT_CUT);
 	tui_model_init(&m);
-	tui_model_here(&m, &h);
-	h.lent = 150;
-	tui_model_here(&m, &h);
-	assert_int_equal(m.n_given, 0);
-	for (unsigned i = 0; i < 50; i++) {
-		h.lent--;
-		tui_model_here(&m, &h);
-	}
-	assert_int_equal(m.n_given, sizeof m.given / sizeof *m.given);
-	assert_int_equal(m.given[m.n_given - 1].left, 100);
+	m.view = TUI_IDS;
+	tui_rows_take(&m, &b, &r, lr_reader(buf, w.len));
+	assert_int_equal(m.list.n, 2);
+	after = tui_rows_after(&m.list.row[0]);
+	assert_int_equal(lr_id_cmp(&after, &m.list.row[0].id), 0);
+	assert_int_equal(strlen(tui_object_id(&m.list.row[0], text)),
+			 LR_ID_TEXT);
+	lr_id_cut(&m.list.row[1].id, LR_CUT_TEXT);
+	after = tui_rows_after(&m.list.row[1]);
+	assert_true(lr_id_cmp(&m.list.row[1].id, &whole) < 0);
+	assert_true(lr_id_cmp(&after, &whole) > 0);
+	lr_id_cut(&after, LR_CUT_TEXT);
+	assert_int_equal(lr_id_cmp(&after, &m.list.row[1].id), 0);
+	assert_int_equal(strlen(tui_object_id(&m.list.row[1], text)),
+			 LR_CUT_TEXT);
+	tui_model_done(&m);
+}
+
+/* What a donor says it gave back replaces what stood there. */
+static void given_back(void **state)
+{
+	uint8_t buf[4096];
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_rec_given rec = { .ago_ms = 5000, .bytes = 7 };
+	struct tui_model m;
+
+	(void)state;
+	for (rec.left = 0; rec.left < TUI_GIVEN + 5; rec.left++)
+		lr_enc_rec_given(&w, &rec);
+	tui_model_init(&m);
+	m.now_ms = 9000;
+	for (int round = 0; round < 2; round++)
+		tui_model_given(&m, lr_reader(buf, w.len));
+	assert_int_equal(m.n_given, TUI_GIVEN);
+	assert_int_equal(m.given[0].at_ms, 4000);
+	assert_int_equal(m.given[0].bytes, 7);
+	assert_int_equal(m.given[1].left, 1);
 	tui_model_done(&m);
 }
 
@@ -146,7 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(selection),  cmocka_unit_test(events_once),
 		cmocka_unit_test(given_back), cmocka_unit_test(numbers),
-		cmocka_unit_test(clipped),
+		cmocka_unit_test(clipped),    cmocka_unit_test(cut_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
