@@ -317,3 +317,70 @@ def yes(t, key, question, done):
     """The key asks first, and y does it."""
     t.send(key).wait(question).send("y").wait(done, 40)
     t.send("\033")
+
+
+def files_by_keys(pool, t):
+    """A file is stored, comes back as another, and goes."""
+    path, back = (os.path.join(pool.dir, x) for x in ("photo.jpg", "back.jpg"))
+    data = os.urandom(300000)
+    with open(path, "wb") as f:
+        f.write(data)
+    t.wait("live@anvil").send("2").wait("nothing is stored")
+    t.send("S").wait("store file").send(path + "\r")
+    t.wait("stored photo.jpg", 40).send("x")
+    t.wait(lambda: re.search(r"> \w{8} photo.jpg", t.text()), 40)
+    t.send("r").wait("retrieve to file: photo.jpg")
+    t.send("\025" + back + "\r")  # Ctrl-U
+    t.wait(lambda: os.path.exists(back) and
+           os.path.getsize(back) == len(data), 40)
+    with open(back, "rb") as f:
+        check(f.read() == data, "not the bytes that were stored")
+    # a command completes, runs and is remembered
+    t.send("\033").send(":lis\t\r").wait("lanram list")
+    t.wait("photo.jpg").send("x").settle()
+    t.send(":\033OA").wait(":list").send("\033").settle()
+    yes(t, "D", "Remove photo.jpg", "nothing is stored")
+
+
+def give_back(t):
+    """What a donor gave back it remembers, for a screen that comes later."""
+    t.send("6").wait("given back, 0B still lent, as asked", 60)
+    t.send("+").wait(lambda: re.search(r"of 512M lent", t.text()))
+
+
+def donors_by_keys(pool, t):
+    t.wait(lambda: all(" up" in row(t, d.name) for d in pool.donors), 40)
+    # a drain moves everything off, and is undone
+    t.send("/cedar\r")
+    yes(t, "d", "off cedar?", "draining")
+    t.wait(lambda: re.search("drain|empty", row(t, "cedar")), 40)
+    t.send("u").wait("back in use").send("\033")
+    t.wait(lambda: " up" in row(t, "cedar"), 40)
+    # gone for good: only once it is down
+    yes(t, "F", "Forget cedar?", "drain it instead")
+    pool.donors[1].kill()
+    t.wait(lambda: "left" in row(t, "cedar"))
+    yes(t, "F", "Forget cedar?", "forgotten")
+    t.wait(lambda: not row(t, "cedar"), 40)
+    # revoked: it is no device any more
+    t.send("3").send("/birch\r")
+    yes(t, "V", "Revoke birch?", "revoked")
+    t.wait(lambda: not row(t, "birch"), 40)
+
+
+def test_every_action():
+    """The keys that change something do so in a real pool: files stored,
+    retrieved, removed; RAM given back; drain and undo, forget, revoke."""
+    with Pool().start() as pool:
+        with pool.top(cols=120) as t:
+            files_by_keys(pool, t)
+            quit_well(t)
+        store(pool, 6, 4 << 20)
+        dune = pool.donors[2]
+        dune.run("lend", "off")
+        with pool.top(dune) as t:
+            give_back(t)
+            quit_well(t)
+        with pool.top(pool.coordinator, cols=120) as t:
+            donors_by_keys(pool, t)
+            quit_well(t)
