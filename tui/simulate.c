@@ -36,7 +36,9 @@ struct sim_donor {
 	uint64_t inc, lent, used, free;
 	char name[LR_NAME_MAX];
 	bool alive, linked;
-	struct held *slots;
+	struct held *held; /* those it had to do with: few of all slots */
+	unsigned n_held, cap_held;
+	uint16_t *at; /* of each slot in `held`, from 1 */
 	unsigned *queue; /* SYNCING slots */
 	size_t n_queue;
 };
@@ -141,10 +143,25 @@ static struct sim_donor *add_donor(struct sim *s, const char *name)
 		snprintf(d->name, sizeof d->name, "%s", names[s->next_name++]);
 	else
 		snprintf(d->name, sizeof d->name, "tree-%u", s->next_name++);
-	d->slots = tui_must(calloc(s->nslots, sizeof *d->slots));
+	d->at = tui_must(calloc(s->nslots, sizeof *d->at));
 	d->queue = tui_must(calloc(s->nslots, sizeof *d->queue));
 	s->n++;
 	return d;
+}
+
+/* Good until it is asked for another one. */
+static struct held *held_of(struct sim_donor *d, unsigned slot)
+{
+	if (d->at[slot])
+		return &d->held[d->at[slot] - 1];
+	if (d->n_held == d->cap_held) {
+		d->cap_held = d->cap_held ? 2 * d->cap_held : 256;
+		d->held = tui_must(realloc(d->held,
+					   d->cap_held * sizeof *d->held));
+	}
+	d->held[d->n_held] = (struct held){ 0 };
+	d->at[slot] = (uint16_t)++d->n_held;
+	return &d->held[d->n_held - 1];
 }
 
 /* A new life, empty. */
@@ -155,8 +172,8 @@ static void start_donor(struct sim *s, struct sim_donor *d)
 	d->inc = draw(s, 0) | 1;
 	sort_incs(s);
 	d->alive = d->linked = s->moved = true;
-	d->n_queue = 0;
-	memset(d->slots, 0, s->nslots * sizeof *d->slots);
+	d->n_queue = d->n_held = 0;
+	memset(d->at, 0, s->nslots * sizeof *d->at);
 	hello.member.inc = d->inc;
 	hello.member.dev = d->dev;
 	hello.member.machine = d->dev;
@@ -204,8 +221,8 @@ static void count_used(struct sim *s)
 		for (unsigned i = 0; i < v->cfg[n].n; i++) {
 			struct sim_donor *d = by_inc(s, v->cfg[n].mem[i]);
 
-			if (d && d->slots[n].ce == v->cfg[n].ce)
-				d->used += s->slot_bytes - d->slots[n].left;
+			if (d && held_of(d, n)->ce == v->cfg[n].ce)
+				d->used += s->slot_bytes - held_of(d, n)->left;
 		}
 }
 
@@ -219,18 +236,19 @@ static void add_reply(struct sim *s, const struct reply *r)
 }
 
 static struct lr_slot_report report_of(const struct sim *s,
-				       const struct sim_donor *d, unsigned n)
+				       struct sim_donor *d, unsigned n)
 {
+	const struct held *h = held_of(d, n);
 	const struct lr_cfg *cfg = &lr_coord_view(s->c)->cfg[n];
 	struct lr_slot_report r = { .slot = n,
 				    .result = LR_E_OK,
-				    .prom = d->slots[n].prom,
-				    .status = d->slots[n].status };
+				    .prom = h->prom,
+				    .status = h->status };
 
-	if (d->slots[n].ce && d->slots[n].ce == cfg->ce)
+	if (h->ce && h->ce == cfg->ce)
 		r.inst = *cfg;
 	else
-		r.inst.ce = d->slots[n].ce;
+		r.inst.ce = h->ce;
 	return r;
 }
 
@@ -244,8 +262,10 @@ static void seal(struct sim *s, const struct lr_coord_act *a)
 	r.donor = (unsigned)(d - s->d);
 	r.reports = tui_must(calloc(a->n + 1, sizeof *r.reports));
 	for (size_t i = 0; i < a->n; i++) {
-		if (a->epoch > d->slots[a->slots[i]].prom)
-			d->slots[a->slots[i]].prom = a->epoch;
+		struct held *h = held_of(d, a->slots[i]);
+
+		if (a->epoch > h->prom)
+			h->prom = a->epoch;
 		r.reports[i] = report_of(s, d, a->slots[i]);
 	}
 	add_reply(s, &r);
@@ -254,7 +274,7 @@ static void seal(struct sim *s, const struct lr_coord_act *a)
 static void install_slot(struct sim *s, struct sim_donor *d, unsigned n)
 {
 	const struct lr_cfg *cfg = &lr_coord_view(s->c)->cfg[n];
-	struct held *h = &d->slots[n];
+	struct held *h = held_of(d, n);
 	int me = lr_cfg_index(cfg, d->inc);
 	bool had = h->status == LR_SLOT_SYNCED;
 	bool holds = n >= s->first && n < s->first + s->nslots / 3;
@@ -413,7 +433,7 @@ static void pull(struct sim *s, struct sim_donor *d)
 
 	for (i = 0; i < d->n_queue && n < 256 && budget; i++) {
 		unsigned slot = d->queue[i];
-		struct held *h = &d->slots[slot];
+		struct held *h = held_of(d, slot);
 		uint64_t take = h->left < budget ? h->left : budget;
 
 		if (lr_coord_may_rest(s->c) && h->left)
@@ -765,7 +785,7 @@ static void sim_copies(struct tui_source *src, const struct lr_id *id)
 	size_t n = 0;
 
 	for (unsigned i = 0; i < cfg->n; i++) {
-		const struct sim_donor *d = by_inc(s, cfg->mem[i]);
+		struct sim_donor *d = by_inc(s, cfg->mem[i]);
 		bool synced = d && lr_cfg_synced(cfg, d->inc);
 
 		if (!d)
@@ -779,7 +799,7 @@ static void sim_copies(struct tui_source *src, const struct lr_id *id)
 			.dev = d->dev,
 			.err = d->alive ? LR_E_OK : LR_E_UNREACHABLE,
 			.there = synced,
-			.ago_ms = s->now_ms - d->slots[slot].synced_ms,
+			.ago_ms = s->now_ms - held_of(d, slot)->synced_ms,
 			.trip_us = 140 + d->dev.b[0] % 40
 		};
 	}
@@ -926,7 +946,8 @@ static void closed_cb(uv_handle_t *h)
 	lr_coord_free(s->c);
 	lr_catalog_free(s->catalog);
 	for (unsigned i = 0; i < s->n; i++) {
-		free(s->d[i].slots);
+		free(s->d[i].held);
+		free(s->d[i].at);
 		free(s->d[i].queue);
 	}
 	free(s->d);
