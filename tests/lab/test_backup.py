@@ -44,9 +44,12 @@ def test_old_backup(lab):
     ledger.store(5000)
     backup = os.path.join(lab.dir, "pool.backup")
     p.anvil.lanram("pool", "export", backup)
+    epoch = p.status()["epoch"]
     fir = lab.host("fir").config()
     fir.start("donor")
     p.wait_up(3)
+    wait_until(lambda: p.status()["epoch"] > epoch, 20,
+               "a view that the backup does not know")
     p.wait_full()
     p.anvil.daemons["coordinator"].kill()
     p.donor("cedar").daemons["donor"].kill()
