@@ -20,6 +20,8 @@ tui_liblrtui_la_SOURCES = \
 	tui/screen.c \
 	tui/screen.h \
 	tui/simulate.c \
+	tui/simulate_i.h \
+	tui/simulate_pool.c \
 	tui/source.h \
 	tui/top.c \
 	tui/top.h \

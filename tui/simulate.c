@@ -1,548 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A pool that is not there: the coordinator's own rules (core/coord.h) with
  * donors made of a few numbers, and a clock of its own. The same seed gives
- * the same pool at the same second.
- *
- * Every PERIOD_S seconds one donor dies and comes back empty, one gives RAM
- * back to its owner, and a machine asks to be let in. */
+ * the same pool at the same second. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/catalog.h"
-#include "core/coord.h"
-#include "tui/source.h"
+#include "tui/simulate_i.h"
 
-#define STEP_MS 20
-#define BEAT_MS 100
-#define SAMPLE_MS 500
-#define PERIOD_S 90
-#define START_UNIX_MS 1767276000000u /* 2026-01-01 14:00:00 UTC */
-#define DONORS_MAX 200
 #define OBJECTS 420
 #define LOOKED_AT 100000 /* at once */
-#define GIB (1ull << 30)
-#define PULL_BYTES_PER_S (40ull << 20) /* each donor's */
 
-struct held { /* a donor's slot */
-	uint64_t prom, ce;
-	uint64_t synced_ms;
-	uint32_t left; /* bytes to pull */
-	uint8_t status;
-};
-
-struct sim_donor {
-	struct lr_dev dev;
-	uint64_t inc, lent, used, free;
-	char name[LR_NAME_MAX];
-	bool alive, linked;
-	struct held *held; /* those it had to do with: few of all slots */
-	unsigned n_held, cap_held;
-	uint16_t *at; /* of each slot in `held`, from 1 */
-	unsigned *queue; /* SYNCING slots */
-	size_t n_queue;
-};
-
-struct reply { /* to the rules, after the actions */
-	enum lr_coord_do to;
-	unsigned donor;
-	uint64_t epoch, target;
-	struct lr_slot_report *reports;
-	size_t n;
-};
-
-struct sim {
-	struct tui_source s;
-	uv_timer_t timer;
-	uint64_t seed, now_ms, real_ms, beat_ms, sample_ms, script_ms;
-	struct lr_coord *c;
-	struct sim_donor *d, *by_inc[DONORS_MAX];
-	unsigned n, n_incs, nslots, first;
-	struct reply *replies;
-	size_t n_replies;
-	struct lr_events *events;
-	struct tui_pending pending;
-	bool wants_in, frozen, closing, still;
-	bool moved; /* what donors hold, since it was counted */
-	unsigned victim, next_name;
-	struct lr_catalog *catalog;
-	uint64_t lend;
-	uint64_t slot_bytes;
-};
-
-static const char *const names[] = {
-	"birch", "cedar", "dune",  "fern",   "grove", "hazel", "iris",
-	"juniper", "kelp", "larch", "maple", "nettle", "oak",  "pine",
-	"quince", "rowan", "sage", "thistle", "umber", "vine", "willow", "yew",
-};
-
-static uint64_t draw(struct sim *s, uint64_t below)
-{
-	uint64_t z = s->seed += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	z ^= z >> 31;
-	return below ? z % below : z;
-}
-
-static uint64_t unix_ms(const struct sim *s)
-{
-	return START_UNIX_MS + s->now_ms;
-}
-
-/* --- donors ------------------------------------------------------------------- */
-
-static struct sim_donor *by_inc(struct sim *s, uint64_t inc)
-{
-	unsigned lo = 0, hi = s->n_incs;
-
-	while (lo < hi) {
-		unsigned mid = lo + (hi - lo) / 2;
-
-		if (s->by_inc[mid]->inc < inc)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < s->n_incs && s->by_inc[lo]->inc == inc ? s->by_inc[lo] :
-							      NULL;
-}
-
-static int compare_inc(const void *a, const void *b)
-{
-	uint64_t x = (*(struct sim_donor *const *)a)->inc;
-	uint64_t y = (*(struct sim_donor *const *)b)->inc;
-
-	return x < y ? -1 : x > y;
-}
-
-/* A donor has another incarnation. */
-static void sort_incs(struct sim *s)
-{
-	s->n_incs = 0;
-	for (unsigned i = 0; i < s->n; i++)
-		if (s->d[i].inc)
-			s->by_inc[s->n_incs++] = &s->d[i];
-	qsort(s->by_inc, s->n_incs, sizeof *s->by_inc, compare_inc);
-}
-
-static struct sim_donor *add_donor(struct sim *s, const char *name)
-{
-	struct sim_donor *d = &s->d[s->n];
-
-	if (s->n == DONORS_MAX)
-		return NULL;
-	*d = (struct sim_donor){ .lent = (2 + draw(s, 4)) * GIB };
-	d->free = d->lent + draw(s, 8) * GIB / 4;
-	for (size_t i = 0; i < sizeof d->dev.b; i++)
-		d->dev.b[i] = (uint8_t)draw(s, 256);
-	if (name)
-		snprintf(d->name, sizeof d->name, "%s", name);
-	else if (s->next_name < sizeof names / sizeof *names)
-		snprintf(d->name, sizeof d->name, "%s", names[s->next_name++]);
-	else
-		snprintf(d->name, sizeof d->name, "tree-%u", s->next_name++);
-	d->at = tui_must(calloc(s->nslots, sizeof *d->at));
-	d->queue = tui_must(calloc(s->nslots, sizeof *d->queue));
-	s->n++;
-	return d;
-}
-
-/* Good until it is asked for another one. */
-static struct held *held_of(struct sim_donor *d, unsigned slot)
-{
-	if (d->at[slot])
-		return &d->held[d->at[slot] - 1];
-	if (d->n_held == d->cap_held) {
-		d->cap_held = d->cap_held ? 2 * d->cap_held : 256;
-		d->held = tui_must(realloc(d->held,
-					   d->cap_held * sizeof *d->held));
-	}
-	d->held[d->n_held] = (struct held){ 0 };
-	d->at[slot] = (uint16_t)++d->n_held;
-	return &d->held[d->n_held - 1];
-}
-
-/* A new life, empty. */
-static void start_donor(struct sim *s, struct sim_donor *d)
-{
-	struct lr_coord_donor hello = { .lent = d->lent };
-
-	d->inc = draw(s, 0) | 1;
-	sort_incs(s);
-	d->alive = d->linked = s->moved = true;
-	d->n_queue = d->n_held = 0;
-	memset(d->at, 0, s->nslots * sizeof *d->at);
-	hello.member.inc = d->inc;
-	hello.member.dev = d->dev;
-	hello.member.machine = d->dev;
-	hello.member.shards = 1;
-	snprintf(hello.member.name, sizeof hello.member.name, "%s", d->name);
-	snprintf(hello.member.addrs, sizeof hello.member.addrs,
-		 "10.7.0.%u:7451", (unsigned)(d - s->d) + 11);
-	snprintf(hello.version, sizeof hello.version, "0.1.0");
-	lr_coord_hello(s->c, &hello, NULL, 0, s->now_ms);
-}
-
-static void kill_donor(struct sim *s, struct sim_donor *d)
-{
-	d->alive = d->linked = false;
-	lr_coord_link_lost(s->c, d->inc, s->now_ms);
-	lr_coord_refused(s->c, d->inc, s->now_ms);
-}
-
-static void beat(struct sim *s, struct sim_donor *d)
-{
-	uint32_t p50 = 22 + (uint32_t)draw(s, 9);
-	struct lr_beat b = { .tick = s->now_ms / STEP_MS,
-			     .lent = d->lent,
-			     .used = d->used,
-			     .host_available = d->free,
-			     .entries = d->used / 200000,
-			     .syncing = (uint32_t)d->n_queue,
-			     .p50_us = p50,
-			     .p99_us = p50 * (4 + (uint32_t)draw(s, 9)) };
-
-	lr_coord_beat(s->c, d->inc, &b, s->now_ms);
-}
-
-/* What each holds follows from the view, and from what was pulled. */
-static void count_used(struct sim *s)
-{
-	const struct lr_view *v = lr_coord_view(s->c);
-
-	if (!s->moved)
-		return;
-	s->moved = false;
-	for (unsigned i = 0; i < s->n; i++)
-		s->d[i].used = 0;
-	for (unsigned n = s->first; n < s->first + s->nslots / 3; n++)
-		for (unsigned i = 0; i < v->cfg[n].n; i++) {
-			struct sim_donor *d = by_inc(s, v->cfg[n].mem[i]);
-
-			if (d && held_of(d, n)->ce == v->cfg[n].ce)
-				d->used += s->slot_bytes - held_of(d, n)->left;
-		}
-}
-
-/* --- what the rules ask for ---------------------------------------------------- */
-
-static void add_reply(struct sim *s, const struct reply *r)
-{
-	s->replies = tui_must(realloc(s->replies, (s->n_replies + 1) *
-							  sizeof *s->replies));
-	s->replies[s->n_replies++] = *r;
-}
-
-static struct lr_slot_report report_of(const struct sim *s,
-				       struct sim_donor *d, unsigned n)
-{
-	const struct held *h = held_of(d, n);
-	const struct lr_cfg *cfg = &lr_coord_view(s->c)->cfg[n];
-	struct lr_slot_report r = { .slot = n,
-				    .result = LR_E_OK,
-				    .prom = h->prom,
-				    .status = h->status };
-
-	if (h->ce && h->ce == cfg->ce)
-		r.inst = *cfg;
-	else
-		r.inst.ce = h->ce;
-	return r;
-}
-
-static void seal(struct sim *s, const struct lr_coord_act *a)
-{
-	struct sim_donor *d = by_inc(s, a->inc);
-	struct reply r = { .to = LR_DO_SEAL, .epoch = a->epoch, .n = a->n };
-
-	if (!d || !d->alive)
-		return;
-	r.donor = (unsigned)(d - s->d);
-	r.reports = tui_must(calloc(a->n + 1, sizeof *r.reports));
-	for (size_t i = 0; i < a->n; i++) {
-		struct held *h = held_of(d, a->slots[i]);
-
-		if (a->epoch > h->prom)
-			h->prom = a->epoch;
-		r.reports[i] = report_of(s, d, a->slots[i]);
-	}
-	add_reply(s, &r);
-}
-
-static void install_slot(struct sim *s, struct sim_donor *d, unsigned n)
-{
-	const struct lr_cfg *cfg = &lr_coord_view(s->c)->cfg[n];
-	struct held *h = held_of(d, n);
-	int me = lr_cfg_index(cfg, d->inc);
-	bool had = h->status == LR_SLOT_SYNCED;
-	bool holds = n >= s->first && n < s->first + s->nslots / 3;
-
-	if (me < 0 || h->ce == cfg->ce)
-		return;
-	h->ce = h->prom = cfg->ce;
-	s->moved = true;
-	if (cfg->src >> me & 1) {
-		if (h->status != LR_SLOT_SYNCED)
-			h->synced_ms = s->now_ms;
-		h->status = LR_SLOT_SYNCED;
-		h->left = 0;
-		return;
-	}
-	if (h->status != LR_SLOT_SYNCING)
-		d->queue[d->n_queue++] = n;
-	h->status = LR_SLOT_SYNCING;
-	h->left = had || !holds ? 0 : (uint32_t)s->slot_bytes;
-}
-
-static void install(struct sim *s, const struct lr_coord_act *a)
-{
-	struct sim_donor *d = by_inc(s, a->inc);
-	struct reply r = { .to = LR_DO_INSTALL, .epoch = a->epoch, .n = a->n };
-
-	if (!d || !d->alive)
-		return;
-	r.donor = (unsigned)(d - s->d);
-	r.reports = tui_must(calloc(a->n + 1, sizeof *r.reports));
-	for (size_t i = 0; i < a->n; i++) {
-		install_slot(s, d, a->slots[i]);
-		r.reports[i] = report_of(s, d, a->slots[i]);
-	}
-	add_reply(s, &r);
-}
-
-static void tell_event(struct sim *s, enum lr_event_kind kind,
-		       const struct lr_dev *dev, const char *name,
-		       uint64_t count, uint64_t ms)
-{
-	struct lr_event ev = { .at_ms = unix_ms(s),
-			       .kind = kind,
-			       .dev = *dev,
-			       .count = count,
-			       .ms = ms };
-
-	for (unsigned i = 0; i < s->n && !name; i++)
-		if (lr_dev_eq(&s->d[i].dev, dev))
-			name = s->d[i].name;
-	snprintf(ev.name, sizeof ev.name, "%s", name ? name : "");
-	tui_model_event(s->s.m, 1, lr_events_add(s->events, &ev));
-}
-
-static void perform(struct sim *s, const struct lr_coord_act *a, bool *persist)
-{
-	struct sim_donor *d;
-
-	switch (a->what) {
-	case LR_DO_PREPARE:
-	case LR_DO_COMMIT:
-		*persist = true;
-		break;
-	case LR_DO_SEAL:
-		seal(s, a);
-		break;
-	case LR_DO_INSTALL:
-		install(s, a);
-		break;
-	case LR_DO_EVENT:
-		tell_event(s, a->event, &a->dev, NULL, a->count, a->ms);
-		break;
-	case LR_DO_PROBE:
-	case LR_DO_CONNECT:
-	case LR_DO_MAY_LEAVE:
-		add_reply(s, &(struct reply){ .to = a->what,
-					      .target = a->what ==
-							LR_DO_MAY_LEAVE ?
-							a->inc :
-							a->target });
-		break;
-	case LR_DO_CLOSE:
-		d = by_inc(s, a->inc);
-		if (d)
-			d->linked = false;
-		break;
-	default:
-		break;
-	}
-}
-
-static void answer(struct sim *s, const struct reply *r)
-{
-	struct sim_donor *d = by_inc(s, r->target);
-
-	switch (r->to) {
-	case LR_DO_SEAL:
-		lr_coord_sealed(s->c, s->d[r->donor].inc, r->epoch, r->reports,
-				r->n, s->now_ms);
-		break;
-	case LR_DO_INSTALL:
-		lr_coord_installed(s->c, s->d[r->donor].inc, r->epoch,
-				   r->reports, r->n, s->now_ms);
-		break;
-	case LR_DO_MAY_LEAVE:
-		if (d) {
-			d->alive = d->linked = false;
-			lr_coord_gone(s->c, d->inc, s->now_ms);
-		}
-		break;
-	default:
-		if (d && d->alive)
-			lr_coord_reached(s->c, r->target, s->now_ms);
-		else
-			lr_coord_refused(s->c, r->target, s->now_ms);
-		break;
-	}
-}
-
-/* Until the rules have nothing more to say. */
-static void act(struct sim *s)
-{
-	struct lr_coord_act a;
-	bool persist;
-
-	do {
-		struct reply *all;
-		size_t n;
-
-		persist = false;
-		for (a = lr_coord_pop(s->c); a.what != LR_DO_NONE;
-		     a = lr_coord_pop(s->c))
-			perform(s, &a, &persist);
-		all = s->replies;
-		n = s->n_replies;
-		s->replies = NULL;
-		s->n_replies = 0;
-		if (persist)
-			lr_coord_persisted(s->c, s->now_ms);
-		for (size_t i = 0; i < n; i++) {
-			answer(s, &all[i]);
-			free(all[i].reports);
-		}
-		free(all);
-		persist |= n > 0;
-	} while (persist);
-}
-
-/* --- time ------------------------------------------------------------------------ */
-
-static void pull(struct sim *s, struct sim_donor *d)
-{
-	uint64_t budget = PULL_BYTES_PER_S * STEP_MS / 1000;
-	struct lr_slot_ce done[256];
-	size_t n = 0, kept = 0, i;
-
-	for (i = 0; i < d->n_queue && n < 256 && budget; i++) {
-		unsigned slot = d->queue[i];
-		struct held *h = held_of(d, slot);
-		uint64_t take = h->left < budget ? h->left : budget;
-
-		if (lr_coord_may_rest(s->c) && h->left)
-			break;
-		h->left -= (uint32_t)take;
-		s->moved = true;
-		budget -= take;
-		if (h->status != LR_SLOT_SYNCING)
-			continue;
-		if (h->left) {
-			break;
-		}
-		h->status = LR_SLOT_SYNCED;
-		h->synced_ms = s->now_ms;
-		done[n++] = (struct lr_slot_ce){ slot, h->ce };
-	}
-	for (; i < d->n_queue; i++)
-		d->queue[kept++] = d->queue[i];
-	d->n_queue = kept;
-	if (n)
-		lr_coord_synced(s->c, d->inc, done, n, s->now_ms);
-}
-
-static void want_in(struct sim *s, bool on)
-{
-	struct lr_dev dev = { { 0x77 } };
-
-	s->wants_in = on;
-	s->pending = (struct tui_pending){ .dev = dev,
-					   .since_ms = unix_ms(s),
-					   .roles = LR_ROLE_DONOR |
-						    LR_ROLE_REQUESTER };
-	strcpy(s->pending.code, "tulip-otter-crane-wren");
-	strcpy(s->pending.name, "elm");
-	strcpy(s->pending.address, "10.7.0.77:49152");
-	tui_model_pending(s->s.m, &s->pending, on);
-	if (on)
-		tell_event(s, LR_EVENT_WANTS_IN, &dev, "elm", 0, 0);
-}
-
-static void give_back(struct sim *s, struct sim_donor *d)
-{
-	uint64_t bytes = GIB;
-
-	if (!d->alive || d->lent < 3 * GIB)
-		return;
-	d->lent -= bytes;
-	d->free += bytes / 2;
-	tell_event(s, LR_EVENT_GAVE_BACK, &d->dev, NULL, bytes, 300);
-}
-
-/* What happens in a second of the story. */
-static void play(struct sim *s, uint64_t second)
-{
-	struct sim_donor *d;
-
-	switch (second % PERIOD_S) {
-	case 14:
-		give_back(s, &s->d[draw(s, s->n)]);
-		break;
-	case 20:
-		s->victim = (unsigned)draw(s, s->n);
-		d = &s->d[s->victim];
-		if (d->alive)
-			kill_donor(s, d);
-		break;
-	case 24:
-		if (!s->wants_in && s->n < DONORS_MAX)
-			want_in(s, true);
-		break;
-	case 55:
-		d = &s->d[s->victim];
-		if (!d->alive)
-			start_donor(s, d);
-		break;
-	default:
-		break;
-	}
-}
-
-static void show(struct sim *s);
-
-static void step(struct sim *s)
-{
-	s->now_ms += STEP_MS;
-	if (s->now_ms >= s->script_ms + 1000) {
-		s->script_ms += 1000;
-		play(s, s->script_ms / 1000);
-	}
-	if (s->now_ms >= s->beat_ms) {
-		s->beat_ms = s->now_ms + BEAT_MS;
-		for (unsigned i = 0; i < s->n; i++)
-			if (s->d[i].linked)
-				beat(s, &s->d[i]);
-	}
-	for (unsigned i = 0; i < s->n; i++)
-		if (s->d[i].n_queue && s->d[i].alive)
-			pull(s, &s->d[i]);
-	lr_coord_tick(s->c, s->now_ms);
-	act(s);
-	if (s->now_ms >= s->sample_ms) {
-		s->sample_ms = s->now_ms + SAMPLE_MS;
-		count_used(s);
-		show(s);
-		tui_model_tick(s->s.m, unix_ms(s));
-	}
-}
-
-/* --- into the model ---------------------------------------------------------------- */
+/* --- into the model ------------------------------------------------------- */
 
 static void show_pool(struct sim *s, const struct lr_coord_row *rows, size_t n)
 {
@@ -577,8 +46,9 @@ static void show_pool(struct sim *s, const struct lr_coord_row *rows, size_t n)
 		if (rows[i].beat.p99_us > p.p99_us)
 			p.p99_us = rows[i].beat.p99_us;
 	}
-	p.gets = 700 + (wave < 12 ? wave : 24 - wave) * 60 + draw(s, 120);
-	p.puts = 40 + draw(s, 80);
+	p.gets = 700 + (wave < 12 ? wave : 24 - wave) * 60 +
+		 tui_sim_draw(s, 120);
+	p.puts = 40 + tui_sim_draw(s, 80);
 	p.bytes_out = p.gets * 46000;
 	p.bytes_in = p.puts * 190000;
 	strcpy(p.pool_name, "home");
@@ -647,7 +117,7 @@ static void show(struct sim *s)
 	size_t n = lr_coord_rows(s->c, NULL, 0);
 	struct lr_coord_row *rows = tui_must(calloc(n + 1, sizeof *rows));
 
-	s->s.m->now_ms = unix_ms(s);
+	s->s.m->now_ms = tui_sim_unix_ms(s);
 	n = lr_coord_rows(s->c, rows, n);
 	show_pool(s, rows, n);
 	tui_model_donors_begin(s->s.m);
@@ -659,7 +129,7 @@ static void show(struct sim *s)
 	free(rows);
 }
 
-/* --- asked ------------------------------------------------------------------------- */
+/* --- asked ---------------------------------------------------------------- */
 
 static void make_objects(struct sim *s, unsigned n)
 {
@@ -673,13 +143,13 @@ static void make_objects(struct sim *s, unsigned n)
 
 	o.name = name;
 	for (unsigned i = 0; i < n; i++) {
-		unsigned kind = (unsigned)draw(s, 6);
+		unsigned kind = (unsigned)tui_sim_draw(s, 6);
 
 		for (unsigned k = 0; k < 16; k++)
-			o.id.b[k] = (uint8_t)draw(s, 256);
+			o.id.b[k] = (uint8_t)tui_sim_draw(s, 256);
 		lr_id_set_class(&o.id, LR_NORMAL);
-		o.size = 1000 + draw(s, 1u << (10 + draw(s, 14)));
-		o.created_ms = START_UNIX_MS - draw(s, 90000000);
+		o.size = 1000 + tui_sim_draw(s, 1u << (10 + tui_sim_draw(s, 14)));
+		o.created_ms = START_UNIX_MS - tui_sim_draw(s, 90000000);
 		snprintf(name, sizeof name, "%s-%03u.%s", kinds[kind], i,
 			 ends[kind]);
 		if (!lr_catalog_put(s->catalog, &o))
@@ -695,7 +165,7 @@ static unsigned synced_copies(struct sim *s, unsigned slot, char *donors,
 
 	donors[0] = '\0';
 	for (unsigned i = 0; i < cfg->n; i++) {
-		const struct sim_donor *d = by_inc(s, cfg->mem[i]);
+		const struct sim_donor *d = tui_sim_by_inc(s, cfg->mem[i]);
 
 		if (!d || !d->alive || !lr_cfg_synced(cfg, cfg->mem[i]))
 			continue;
@@ -785,7 +255,7 @@ static void sim_copies(struct tui_source *src, const struct lr_id *id)
 	size_t n = 0;
 
 	for (unsigned i = 0; i < cfg->n; i++) {
-		struct sim_donor *d = by_inc(s, cfg->mem[i]);
+		struct sim_donor *d = tui_sim_by_inc(s, cfg->mem[i]);
 		bool synced = d && lr_cfg_synced(cfg, d->inc);
 
 		if (!d)
@@ -799,7 +269,7 @@ static void sim_copies(struct tui_source *src, const struct lr_id *id)
 			.dev = d->dev,
 			.err = d->alive ? LR_E_OK : LR_E_UNREACHABLE,
 			.there = synced,
-			.ago_ms = s->now_ms - held_of(d, slot)->synced_ms,
+			.ago_ms = s->now_ms - tui_sim_held_of(d, slot)->synced_ms,
 			.trip_us = 140 + d->dev.b[0] % 40
 		};
 	}
@@ -820,7 +290,7 @@ static void sim_lend(struct tui_source *src, const char *spec)
 	show_here(s);
 	if (s->lend < was && src->m->n_given < TUI_GIVEN)
 		src->m->given[src->m->n_given++] =
-			(struct tui_given){ unix_ms(s), was - s->lend, s->lend,
+			(struct tui_given){ tui_sim_unix_ms(s), was - s->lend, s->lend,
 					    LR_GIVEN_ASKED };
 }
 
@@ -849,16 +319,16 @@ static const char *sim_admit(struct sim *s, const char *ref, bool admit)
 	if (!s->wants_in || (strcmp(ref, s->pending.code) &&
 			     strcmp(ref, s->pending.name)))
 		return "no device with that code or name asks to be let in";
-	tell_event(s, admit ? LR_EVENT_ADMITTED : LR_EVENT_REFUSED,
-		   &s->pending.dev, s->pending.name, 0, 0);
-	want_in(s, false);
+	tui_sim_tell_event(s, admit ? LR_EVENT_ADMITTED : LR_EVENT_REFUSED,
+			   &s->pending.dev, s->pending.name, 0, 0);
+	tui_sim_want_in(s, false);
 	if (!admit)
 		return "refused elm";
 	d = by_name(s, "elm");
 	if (!d)
-		d = add_donor(s, "elm");
+		d = tui_sim_add_donor(s, "elm");
 	if (d && !d->alive)
-		start_donor(s, d);
+		tui_sim_start_donor(s, d);
 	return "admitted elm";
 }
 
@@ -875,8 +345,9 @@ static const char *sim_donor_command(struct sim *s, int argc, char **argv)
 			       "forgotten: what was on it alone is lost";
 	if (lr_coord_drain(s->c, &d->dev, undo, s->now_ms))
 		return "the other donors have no room for what it holds";
-	tell_event(s, undo ? LR_EVENT_USED_AGAIN : LR_EVENT_DRAINING, &d->dev,
-		   NULL, 0, 0);
+	tui_sim_tell_event(s,
+			   undo ? LR_EVENT_USED_AGAIN : LR_EVENT_DRAINING,
+			   &d->dev, NULL, 0, 0);
 	return undo ? "back in use" : "draining";
 }
 
@@ -902,13 +373,22 @@ static bool sim_command(struct tui_source *src, int argc, char **argv,
 	struct sim *s = (struct sim *)src;
 
 	snprintf(out, cap, "%s", run_command(s, argc, argv));
-	act(s);
-	count_used(s);
+	tui_sim_act(s);
+	tui_sim_count_used(s);
 	show(s);
 	return true;
 }
 
-/* --- life ------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------- */
+
+static void step(struct sim *s)
+{
+	if (!tui_sim_step(s))
+		return;
+	tui_sim_count_used(s);
+	show(s);
+	tui_model_tick(s->s.m, tui_sim_unix_ms(s));
+}
 
 void tui_simulate_run(struct tui_source *src, uint64_t ms)
 {
@@ -1004,14 +484,14 @@ struct tui_source *tui_simulate_new(struct tui_model *m, uv_loop_t *loop,
 	m->simulated = true;
 	s->catalog = tui_must(lr_catalog_new(s->nslots));
 	make_objects(s, o->objects ? o->objects : OBJECTS);
-	while (s->n < donors && s->n < DONORS_MAX && add_donor(s, NULL))
+	while (s->n < donors && s->n < DONORS_MAX && tui_sim_add_donor(s, NULL))
 		;
 	for (unsigned i = 0; i < s->n; i++)
-		start_donor(s, &s->d[i]);
+		tui_sim_start_donor(s, &s->d[i]);
 	tui_simulate_run(&s->s, 1200); /* slots made, nothing to copy yet */
 	fill_slots(s);
 	tui_simulate_run(&s->s, (uint64_t)(o->start_s * 1000));
-	count_used(s);
+	tui_sim_count_used(s);
 	show(s);
 	uv_timer_init(loop, &s->timer);
 	s->timer.data = s;
