@@ -11,5 +11,6 @@ tests_lab_check_history_SOURCES = tests/lab/check-history.c \
 	tests/sim/lin.c tests/sim/lin.h
 tests_lab_check_history_LDADD = lib/client/liblrclient.la
 
+EXTRA_DIST += tests/lab/installed
 TESTS += tests/lab/test-check-history
 dist_check_SCRIPTS += tests/lab/test-check-history

@@ -3,7 +3,7 @@
 few seconds; then all heals, and what the clients saw is judged.
 
 LAB_SEED replays a schedule (and what the clients do); LAB_FULL=1 runs for an
-hour. It needs about one core; the rest of the lab may run beside it."""
+hour, LAB_SECONDS=N for so long. It needs about one core; the rest of the lab may run beside it."""
 import os
 import random
 import subprocess
@@ -17,7 +17,7 @@ from pool import MIB, Pool
 DONORS = ("birch", "cedar", "dogwood", "elder", "fir")
 REQUESTERS = ("gum", "hazel", "iris")
 CLIENTS_EACH = 2
-SECONDS = 3600 if FULL else 60
+SECONDS = int(os.environ.get("LAB_SECONDS") or (3600 if FULL else 60))
 # All slots full: 10 s, and rebuild_delay_ms. Damping adds nothing: it keeps a
 # donor that flaps out of placement only while enough others are in.
 FULL_S = 10 + 2
