@@ -33,9 +33,9 @@ tests_unit_test_link_hostile_LDADD = $(net_libs)
 tests_unit_test_link_limits_SOURCES = tests/unit/test_link_limits.c $(net_kit)
 tests_unit_test_link_limits_LDADD = $(net_libs)
 # Its allocations fail on demand.
-tests_unit_test_link_memory_SOURCES = tests/unit/test_link_memory.c $(net_kit)
-tests_unit_test_link_memory_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+tests_unit_test_link_memory_SOURCES = tests/unit/test_link_memory.c $(net_kit) \
+	$(fail_nth)
+tests_unit_test_link_memory_LDFLAGS = $(AM_LDFLAGS) $(fail_nth_ldflags)
 tests_unit_test_link_memory_LDADD = $(net_libs)
 tests_unit_test_link_queue_SOURCES = tests/unit/test_link_queue.c $(net_kit)
 tests_unit_test_link_queue_LDADD = $(net_libs)
