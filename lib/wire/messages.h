@@ -295,8 +295,6 @@
 /* slots: their numbers, 2 bytes each */
 #define LR_MSG_LOSS(F)      F(u32, uid) F(str, slots)
 #define LR_MSG_LOSS_R(F)    F(u16, err)
-#define LR_MSG_METRICS(F)   F(u8, reserved)
-#define LR_MSG_METRICS_R(F) F(u16, err)
 
 /* what the pool chose for data links, pushed to each device before the view;
  * and one of them that goes on in clear, as both its ends confirm */
@@ -391,8 +389,6 @@
 	M(133, CHECK_R,   check_r,    0,           "it is so late, and so it ended") \
 	M(134, LINKS,     links,      0,           "your links to donors") \
 	M(135, LINKS_R,   links_r,    LR_BULK_MAX, "reach records") \
-	M(136, METRICS,   metrics,    0,           "your counters") \
-	M(137, METRICS_R, metrics_r,  LR_BULK_MAX, "Prometheus text") \
 	M(138, LOSS,      loss,       0,           "who held these slots when they were lost") \
 	M(139, LOSS_R,    loss_r,     LR_BULK_MAX, "loss records, each device once") \
 	M(144, DRAIN_STATE, drain_state, 0,        "how far is it") \
