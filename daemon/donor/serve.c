@@ -209,6 +209,11 @@ static enum lr_err apply_put(struct lr_shard_link *l,
 	lr_shard_stored(l->s, m->slot, &m->id, &there);
 	switch (lr_slot_put(&there, &m->tag, m->flags)) {
 	case LR_PUT_STORE:
+		if (lr_slot_bars(&l->s->slots[m->slot], m->kind, &m->tag,
+				 m->flags)) {
+			*ret = there.tag;
+			return LR_E_SUPERSEDED;
+		}
 		if (e.state == LR_FOUND_TOMB &&
 		    !may_remove(l, m->slot, &m->id))
 			return LR_E_PERMISSION;
@@ -490,6 +495,9 @@ void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f)
 	case LR_M_PUT:
 		serve_put(l, f);
 		break;
+	case LR_M_BAR:
+		lr_updates_serve_bar(l, f);
+		return; /* goes with a GET */
 	case LR_M_UPDATE:
 		lr_updates_serve(l->s->updates, l, f);
 		break;

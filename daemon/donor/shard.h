@@ -162,6 +162,7 @@ void lr_reports_free(struct lr_reports *r);
 struct lr_updates *lr_updates_new(struct lr_shard *s);
 void lr_updates_serve(struct lr_updates *u, struct lr_shard_link *l,
 		      const struct lr_frame *f);
+void lr_updates_serve_bar(struct lr_shard_link *l, const struct lr_frame *f);
 /* That link closes: what it asked for goes on, unanswered. */
 void lr_updates_gone(struct lr_updates *u, const struct lr_shard_link *l);
 void lr_updates_tick(struct lr_updates *u, uint64_t now_ms);

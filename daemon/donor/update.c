@@ -4,7 +4,7 @@
  *
  *   1 UPDATE is admitted and stands in line behind those of the same name
  *   2 first of its name: the machine says what to ask of whom (of ourselves
- *     too, over our own link); replies go back to it
+ *     too, over our own link, BAR ahead of GET); replies go back to it
  *   3 DONE: UPDATE_R, and the next of that name begins
  *   4 the asker's link closes: it is carried out all the same, unanswered
  *   5 another INSTALL or SEAL of the slot: the machine sees it and ends */
@@ -167,6 +167,18 @@ static void reply_cb(struct lr_link *link, enum lr_err err,
 	pump(j);
 }
 
+/* In order before the GET; without it there may be none. */
+static bool send_bar(const struct job *j, struct lr_link *link)
+{
+	struct lr_msg_bar m = {
+		.slot = (uint16_t)j->slot,
+		.ce = j->ce,
+		.ts = lr_update_bar(&j->u->s->slots[j->slot]),
+	};
+
+	return !m.ts || LR_SEND(link, BAR, bar, 0, &m, NULL) == LR_E_OK;
+}
+
 static uint64_t send_get(struct job *j, struct ask *a, unsigned ms)
 {
 	struct lr_msg_get m = {
@@ -213,7 +225,9 @@ static bool ask_member(struct job *j, const struct lr_op_act *act)
 	unsigned ms = j->until_ms > now ? (unsigned)(j->until_ms - now) : 1;
 	struct ask *a;
 
-	if (!link || !lr_link_is_open(link) || !(a = calloc(1, sizeof *a)))
+	if (!link || !lr_link_is_open(link) ||
+	    (act->ask != LR_ASK_PUT && !send_bar(j, link)) ||
+	    !(a = calloc(1, sizeof *a)))
 		return false;
 	a->j = j;
 	a->link = link;
@@ -378,6 +392,22 @@ void lr_updates_serve(struct lr_updates *u, struct lr_shard_link *l,
 		lr_shard_stale(l, f->h.req, m.slot);
 	else
 		enqueue(u, l, &m, f);
+}
+
+/* At every copy. What is not of the ce that serves here bars nothing. */
+void lr_updates_serve_bar(struct lr_shard_link *l, const struct lr_frame *f)
+{
+	struct lr_msg_bar m;
+	struct lr_slot *slot;
+
+	if (!lr_dec_bar(f->meta, f->h.meta, &m) || m.slot >= LR_SLOTS ||
+	    !(l->roles & (LR_ROLE_DONOR | LR_ROLE_ADMIN))) {
+		lr_link_close(l->link, LR_E_PROTOCOL);
+		return;
+	}
+	slot = &l->s->slots[m.slot];
+	if (lr_slot_admit(slot, m.ce) == LR_E_OK)
+		lr_slot_bar(slot, m.ts);
 }
 
 void lr_updates_gone(struct lr_updates *u, const struct lr_shard_link *l)

@@ -43,6 +43,19 @@ enum lr_put_verdict lr_slot_put(const struct lr_stored *there,
 	return LR_PUT_KEEP;
 }
 
+void lr_slot_bar(struct lr_slot *s, uint64_t ts)
+{
+	if (ts > s->barred)
+		s->barred = ts;
+}
+
+bool lr_slot_bars(const struct lr_slot *s, unsigned kind,
+		  const struct lr_tag *tag, unsigned put_flags)
+{
+	return kind == LR_KIND_NAME && !(put_flags & LR_PUT_REPAIR) &&
+	       tag->ts <= s->barred;
+}
+
 enum lr_err lr_slot_seal(struct lr_slot *s, uint64_t epoch, uint64_t run)
 {
 	if (LR_MUTANT("no-seal-no-epoch-check"))
@@ -65,6 +78,7 @@ enum lr_install lr_slot_install(struct lr_slot *s, uint64_t me,
 	s->prom = cfg->ce;
 	s->prom_run = run;
 	s->inst = *cfg;
+	s->abandoned = s->barred = 0; /* ADMIT refuses all of an older ce */
 	if (!(cfg->src >> i & 1u)) {
 		s->status = LR_SLOT_SYNCING;
 		if (LR_MUTANT("old-entries-kept-at-install"))
@@ -91,6 +105,7 @@ bool lr_slot_left(struct lr_slot *s, uint64_t me, const struct lr_cfg *cfg)
 		s->prom_run = 0;
 	}
 	s->inst = (struct lr_cfg){0};
+	s->abandoned = s->barred = 0;
 	s->status = LR_SLOT_NONE;
 	return true;
 }

@@ -21,6 +21,10 @@ struct lr_slot {
 	 * carries it to members that sync, and new tags stay above: a TOMB that
 	 * a slow reader still writes back cannot overrule what came later. */
 	uint64_t floor;
+	/* Under inst alone, of updates of names (core/update.h): at src[1] the
+	 * highest ts of one that was given up and may still be on its way; at
+	 * every copy, up to where they are refused. */
+	uint64_t abandoned, barred;
 };
 
 static inline void lr_slot_raise_floor(struct lr_slot *s, uint64_t ts)
@@ -31,6 +35,13 @@ static inline void lr_slot_raise_floor(struct lr_slot *s, uint64_t ts)
 /* Call before a TOMB is collected. */
 void lr_slot_collected(struct lr_slot *s, unsigned kind,
 		       const struct lr_tag *tag);
+
+/* src[1] gave updates up: those up to `ts` are refused from now on. What its
+ * READ saw, or comes as a write-back, had been at some copy before. */
+void lr_slot_bar(struct lr_slot *s, uint64_t ts);
+/* SUPERSEDED, rather than LR_PUT_STORE. */
+bool lr_slot_bars(const struct lr_slot *s, unsigned kind,
+		  const struct lr_tag *tag, unsigned put_flags);
 
 /* OK, or STALE: inst[s].ce == ce and prom[s] <= ce. */
 enum lr_err lr_slot_admit(const struct lr_slot *s, uint64_t ce);

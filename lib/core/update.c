@@ -98,6 +98,7 @@ static void start_put(struct lr_update *u, struct lr_slot *s, uint64_t now_ms)
 	tag = lr_tag_next(&max, u->q.writer, u->q.seq);
 	/* A PUT given up may still arrive: none after it may tie with it. */
 	lr_slot_raise_floor(s, tag.ts);
+	u->put_ts = tag.ts;
 	lr_op_init(&u->op, LR_OP_PUT, &u->q.id, &tag,
 		   u->q.flags & LR_UPDATE_REMOVE ? LR_PUT_TOMB : 0, now_ms,
 		   left, u->seed);
@@ -150,6 +151,19 @@ static void was_put(struct lr_update *u)
 	}
 }
 
+uint64_t lr_update_bar(const struct lr_slot *s)
+{
+	return LR_MUTANT("update-without-bar") ? 0 : s->abandoned;
+}
+
+/* Never above the floor, so what comes later passes the bar. */
+static void abandon(const struct lr_update *u, struct lr_slot *s)
+{
+	if (u->putting && u->op.sent && u->result &&
+	    s->inst.ce == u->cfg.ce && u->put_ts > s->abandoned)
+		s->abandoned = u->put_ts;
+}
+
 struct lr_op_act lr_update_next(struct lr_update *u, struct lr_slot *s,
 				uint64_t now_ms)
 {
@@ -166,6 +180,7 @@ struct lr_op_act lr_update_next(struct lr_update *u, struct lr_slot *s,
 		else
 			was_read(u, s, now_ms);
 	}
+	abandon(u, s);
 	return (struct lr_op_act){.what = LR_OP_DONE};
 }
 
@@ -174,7 +189,8 @@ void lr_update_reply(struct lr_update *u, uint64_t member, bool putting,
 {
 	if (u->done || putting != u->putting)
 		return;
-	if (r->err == LR_E_STALE)
+	/* another cfg; or barred, and to try again is no use */
+	if (r->err == LR_E_STALE || r->err == LR_E_SUPERSEDED)
 		fail(u);
 	else
 		lr_op_reply(&u->op, member, u->cfg.ce, r, now_ms);

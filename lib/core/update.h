@@ -9,6 +9,11 @@
  *     is not current. Not as expected: CONFLICT, ABSENT or LOST
  *   3 PUT to ALL under this ce, with a tag above all that were ever used
  *
+ * One that was given up after its PUT left may reach a copy yet: after the READ
+ * of the next, before its PUT, where a reader would see it, and done would be
+ * a lie. So that READ sets a bar first, lr_update_bar, at every copy that it
+ * asks: it sees the late one, or the copy refuses it for good.
+ *
  * A member refused, another ce, the deadline: BUSY before the PUT left (it may
  * be asked anew), UNKNOWN after (it may only be asked about again). */
 #ifndef LR_CORE_UPDATE_H
@@ -34,6 +39,7 @@ struct lr_update {
 	enum lr_err result;
 	uint8_t found;	   /* what is current */
 	struct lr_tag tag; /* its tag */
+	uint64_t put_ts;   /* what it put, or tries to */
 };
 
 /* The member that orders the updates of a slot. */
@@ -45,8 +51,12 @@ enum lr_err lr_update_admit(const struct lr_slot *s, uint64_t ce, uint64_t me);
 void lr_update_init(struct lr_update *u, const struct lr_update_request *q,
 		    const struct lr_slot *s, uint64_t me, uint64_t now_ms,
 		    unsigned deadline_ms, uint32_t seed);
+/* To be set (lr_slot_bar) at a member, in order before each GET or GET_TAG of
+ * an update; 0: none. */
+uint64_t lr_update_bar(const struct lr_slot *s);
 /* ASK_PUT while !u->putting: the value read (as READ says); while putting:
- * the update's, tag u->op.tag. `s` is asked for its floor, and raises it. */
+ * the update's, tag u->op.tag. `s` is asked for its floor, and raises it;
+ * it remembers what was given up. */
 struct lr_op_act lr_update_next(struct lr_update *u, struct lr_slot *s,
 				uint64_t now_ms);
 /* `putting`: as it was when that request was sent. */

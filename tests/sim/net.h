@@ -57,7 +57,7 @@ struct msg {
 	void *who;
 	uint32_t life, place, no;
 	unsigned slot;
-	uint64_t ce, inc, epoch, run, from, to, val, expires, floor;
+	uint64_t ce, inc, epoch, run, from, to, val, expires, floor, bar;
 	uint32_t key;
 	struct lr_tag tag;
 	uint8_t flags, kind, found;

@@ -117,6 +117,8 @@ static bool send_to(struct sim *s, struct donor *d, struct order *o,
 	m->flags = act->ask == LR_ASK_TAG ? LR_GET_TAG_ONLY : 0;
 	if (act->ask == LR_ASK_PUT)
 		fill_put(s, o, m);
+	else /* as a frame of its own, on the same link */
+		m->bar = lr_update_bar(&d->slot[o->m.slot].st);
 	net_send(s, c, 1, m);
 	return true;
 }

@@ -145,6 +145,7 @@ static void serve_get(struct sim *s, struct donor *d, struct conn *c,
 
 	if (!admit(s, d, c, m, MSG_GET_R))
 		return;
+	lr_slot_bar(&d->slot[m->slot].st, m->bar);
 	r = reply(s, MSG_GET_R, m);
 	r->synced = d->slot[m->slot].st.status == LR_SLOT_SYNCED;
 	r->tag.ts = d->slot[m->slot].st.floor;
@@ -193,6 +194,11 @@ static enum lr_err apply(struct sim *s, struct donor *d, const struct msg *m,
 	serve_stored(there, &st);
 	switch (lr_slot_put(&st, &m->tag, m->flags)) {
 	case LR_PUT_STORE:
+		if (lr_slot_bars(&d->slot[m->slot].st, m->kind, &m->tag,
+				 m->flags)) {
+			*ret = st.tag;
+			return LR_E_SUPERSEDED;
+		}
 		err = serve_store(s, d, m->slot, &e,
 				  m->flags & (LR_PUT_REPAIR | LR_PUT_TOMB));
 		if (err)

@@ -406,6 +406,55 @@ static void sealed(void **state)
 	assert_int_equal(u.result, LR_E_UNKNOWN);
 }
 
+/* Given up after its PUT left, it is barred from there on, and what follows
+ * goes above it. One whose PUT is barred ends at once, not at its deadline. */
+static void given_up(void **state)
+{
+	struct lr_slot s = serving();
+	struct lr_update u = begin(&s, LR_EXPECT_ANY, 0, &high);
+	struct lr_op_reply r = {.err = LR_E_SUPERSEDED, .ask = LR_ASK_PUT};
+
+	(void)state;
+	read_all(&u, &s, LR_FOUND_VALUE, &high);
+	assert_int_equal(sends(&u, &s), 2);
+	assert_int_equal(lr_update_bar(&s), 0);
+	assert_int_equal(lr_update_next(&u, &s, 40000).what, LR_OP_DONE);
+	assert_int_equal(u.result, LR_E_UNKNOWN);
+	assert_int_equal(lr_update_bar(&s), 7);
+	u = begin(&s, LR_EXPECT_ANY, 0, &high);
+	read_all(&u, &s, LR_FOUND_VALUE, &high);
+	assert_int_equal(sends(&u, &s), 2);
+	assert_int_equal(u.op.tag.ts, 8);
+	lr_update_reply(&u, B, true, &r, 1000);
+	assert_int_equal(sends(&u, &s), 0);
+	assert_int_equal(u.result, LR_E_UNKNOWN);
+	assert_int_equal(lr_update_bar(&s), 8);
+}
+
+/* None of it left, or it was done: there is nothing to bar. */
+static void not_given_up(void **state)
+{
+	struct lr_slot s = serving();
+	struct lr_update u = begin(&s, LR_EXPECT_ANY, 0, &high);
+	const struct lr_tag next = {8, 9, 4};
+	struct lr_op_act act;
+
+	(void)state;
+	read_all(&u, &s, LR_FOUND_VALUE, &high);
+	while ((act = lr_update_next(&u, &s, 1000)).what == LR_OP_SEND)
+		lr_update_unreached(&u, act.member, true, false, 1000);
+	assert_int_equal(lr_update_next(&u, &s, 40000).what, LR_OP_DONE);
+	assert_int_equal(u.result, LR_E_BUSY);
+	u = begin(&s, LR_EXPECT_ANY, 0, &high);
+	read_all(&u, &s, LR_FOUND_VALUE, &high);
+	assert_int_equal(sends(&u, &s), 2);
+	answer(&u, A, LR_ASK_PUT, 0, &next);
+	answer(&u, B, LR_ASK_PUT, 0, &next);
+	assert_int_equal(sends(&u, &s), 0);
+	assert_int_equal(u.result, LR_E_OK);
+	assert_int_equal(lr_update_bar(&s), 0);
+}
+
 /* Only src[1] orders updates. */
 static void only_one_serves(void **state)
 {
@@ -436,6 +485,8 @@ int main(void)
 		cmocka_unit_test(not_carried_out),
 		cmocka_unit_test(no_tag_is_left),
 		cmocka_unit_test(sealed),
+		cmocka_unit_test(given_up),
+		cmocka_unit_test(not_given_up),
 		cmocka_unit_test(only_one_serves),
 	};
 

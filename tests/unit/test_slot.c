@@ -43,6 +43,29 @@ static void admit(void **state)
 	assert_int_equal(lr_slot_admit(&s, 6), LR_E_STALE);
 }
 
+/* Updates that src[1] gave up stay out, up to its bar, and no others: names
+ * only, write-backs come in, and another configuration begins without. */
+static void bar(void **state)
+{
+	struct lr_slot s = installed(5, 3);
+	struct lr_cfg c = cfg(6, 3);
+	const struct lr_tag at = {7, 1, 1}, above = {8, 1, 1};
+
+	(void)state;
+	assert_false(lr_slot_bars(&s, LR_KIND_NAME, &at, 0));
+	lr_slot_bar(&s, 7);
+	lr_slot_bar(&s, 3);
+	assert_true(lr_slot_bars(&s, LR_KIND_NAME, &at, 0));
+	assert_true(lr_slot_bars(&s, LR_KIND_NAME, &at, LR_PUT_TOMB));
+	assert_false(lr_slot_bars(&s, LR_KIND_NAME, &above, 0));
+	assert_false(lr_slot_bars(&s, LR_KIND_NAME, &at, LR_PUT_REPAIR));
+	assert_false(lr_slot_bars(&s, LR_KIND_REGISTER, &at, 0));
+	s.abandoned = 7;
+	assert_int_equal(lr_slot_install(&s, ME, &c, RUN), LR_INSTALL_KEPT);
+	assert_false(lr_slot_bars(&s, LR_KIND_NAME, &at, 0));
+	assert_int_equal(s.abandoned, 0);
+}
+
 /* A seal is refused below the promise, and at it from another run; the same
  * run may repeat it. Nothing takes a promise back. */
 static void seal(void **state)
@@ -359,6 +382,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(admit),
+		cmocka_unit_test(bar),
 		cmocka_unit_test(seal),
 		cmocka_unit_test(install_refused),
 		cmocka_unit_test(install_sources),
