@@ -9,7 +9,7 @@
 #include "unit.h"
 
 #define NSLOTS	64u
-#define MEMBERS 40u  /* a table of members grows three times */
+#define MEMBERS 64u /* fill their table: one more makes it grow */
 #define CAP	1024 /* of a part */
 #define ENTRIES 100u
 #define PAGE	16u
@@ -104,7 +104,7 @@ static bool make(unsigned nth)
 static void made(void **state)
 {
 	(void)state;
-	at_every_step(make, 3);
+	at_every_step(make, 4);
 }
 
 static bool copy(unsigned nth)
@@ -131,7 +131,7 @@ static bool copy(unsigned nth)
 static void copied(void **state)
 {
 	(void)state;
-	at_every_step(copy, 3);
+	at_every_step(copy, 4);
 }
 
 static enum lr_view_took give_whole(struct lr_view_rx *rx,
@@ -190,7 +190,7 @@ static bool receive(unsigned nth)
 static void whole(void **state)
 {
 	(void)state;
-	at_every_step(receive, 4);
+	at_every_step(receive, 6);
 }
 
 static enum lr_view_took give_delta(struct lr_view_rx *rx,
