@@ -45,7 +45,7 @@ static const struct mutant {
 	{ "sweep-under-another-cfg", THEME_ANY, 2000, 1800 },
 	{ "sweep-without-if-open", THEME_SWEEP, 400, 0 },
 	{ "tomb-collected-early", THEME_SHORT, 500, 0 },
-	{ "tomb-with-ordinary-ts", THEME_SWEEP, 1000, 0 },
+	{ "tomb-with-ordinary-ts", THEME_SWEEP, 1000, 3000 },
 	{ "two-handles-one-writer", THEME_SHORT, 200, 0 },
 	{ "unsynced-source", THEME_SHORT, 100, 0 },
 	{ "update-by-any-copy", THEME_SHORT, 2000, 0 },
