@@ -185,6 +185,10 @@ static void take_hello(struct lr_peer *p, const struct lr_frame *f)
 		lr_link_close(p->link, LR_E_PROTOCOL);
 		return;
 	}
+	if (p->role == LR_LINK_LOCAL && m.role == LR_LINK_LOCAL) {
+		welcome(p, f->h.req, lr_version_common(&m));
+		return; /* a local program asks who we are */
+	}
 	if (p->role && (p->admitted || p->role != m.role)) {
 		lr_link_close(p->link, LR_E_PROTOCOL); /* a link has one role */
 		return;

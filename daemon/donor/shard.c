@@ -101,6 +101,7 @@ static void look_for_lateness(struct lr_shard *s, uint64_t now)
 		lr_info("this loop was late by %llu ms: asking for the view",
 			(unsigned long long)late);
 		s->view_wanted = true;
+		s->back_ms = now;
 		hold(s, now + HOLD_MS);
 	} else if (s->hold_until_ms && now >= s->hold_until_ms) {
 		hold(s, 0);
@@ -203,8 +204,17 @@ static void attached(struct lr_shard *s, const struct lr_mail *m)
 	s->pool = w.pool;
 	s->control = m->link;
 	s->slots_told = false;
+	s->back_ms = lr_now_ms();
 	lr_shard_want_view(s, 0);
 	lr_reports_attached(s->reports);
+}
+
+/* Less than is mapped: what is only kept in case goes first. */
+static void set_limit(struct lr_shard *s, uint64_t bytes)
+{
+	lr_store_set_limit(s->store, bytes);
+	if (lr_store_usage(s->store).mapped > bytes)
+		lr_store_drop_shelves(s->store);
 }
 
 static void stop(struct lr_shard *s)
@@ -239,7 +249,7 @@ static void mail_cb(void *arg, const struct lr_mail *m)
 		break;
 	case LR_MAIL_LIMIT:
 		r = lr_reader(m->bytes, m->h.meta);
-		lr_store_set_limit(s->store, lr_r_u64(&r));
+		set_limit(s, lr_r_u64(&r));
 		break;
 	case LR_MAIL_REPORTED:
 		lr_reports_acked(s->reports);

@@ -3,8 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base.h"
 #include "daemon/donor/shard.h"
 #include "daemon/log.h"
+
+#define BACK_MS 15000 /* a view that was missed has come by then */
 
 static void enc_state(struct lr_writer *w, const struct lr_slot *slot,
 		      unsigned n, enum lr_err result)
@@ -149,6 +152,18 @@ void lr_shard_tell_slots(struct lr_shard *s, uint64_t req)
 
 /* --- the view ----------------------------------------------------------- */
 
+/* Who was away and is back may well get the slot again: what it held is set
+ * aside. Who was here gave it up on purpose: its RAM returns to the host. */
+static void leave_slot(struct lr_shard *s, unsigned n)
+{
+	if (lr_now_ms() < s->back_ms + BACK_MS)
+		lr_pull_shelve(s->pull, n);
+	else
+		lr_store_drop_slot(s->store, n);
+	lr_pull_slot(s->pull, n);
+	s->slots_changed = true;
+}
+
 /* Slots that a committed view gave to others go; the rest look again. */
 static void view_changed(struct lr_shard *s)
 {
@@ -156,11 +171,8 @@ static void view_changed(struct lr_shard *s)
 		const struct lr_cfg *cfg = &s->rx->view.cfg[n];
 		struct lr_slot *slot = &s->slots[n];
 
-		if (lr_slot_left(slot, s->o.inc, cfg)) {
-			lr_pull_shelve(s->pull, n);
-			lr_pull_slot(s->pull, n);
-			s->slots_changed = true;
-		}
+		if (lr_slot_left(slot, s->o.inc, cfg))
+			leave_slot(s, n);
 		lr_reports_slot(s->reports, n);
 	}
 	lr_direct_changed(s->net);

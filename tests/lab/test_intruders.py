@@ -183,8 +183,11 @@ def test_revoked(lab):
     p.elm.daemons["requester"].term()
     p.elm.start("requester")
     word = p.anvil.lanram("invite").text
-    r = p.elm.lanram("join", word, expect=6)
-    check("revoked" in r.err, f"{r}")
+
+    def refused():
+        r = p.elm.lanram("join", word, expect=(4, 6))  # 4: it is starting
+        return r.code == 6 and "revoked" in r.err
+    wait_until(refused, 15, "an invitation does not bring it back")
     p.anvil.lanram("revoke", "birch")
     wait_until(lambda: "birch" not in p.up(fir) and len(p.up(fir)) == 2, 10,
                "birch is out")
