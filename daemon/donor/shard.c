@@ -102,6 +102,7 @@ static void look_for_lateness(struct lr_shard *s, uint64_t now)
 			(unsigned long long)late);
 		s->view_wanted = true;
 		s->back_ms = now;
+		s->caught_up = false;
 		hold(s, now + HOLD_MS);
 	} else if (s->hold_until_ms && now >= s->hold_until_ms) {
 		hold(s, 0);
@@ -205,6 +206,7 @@ static void attached(struct lr_shard *s, const struct lr_mail *m)
 	s->control = m->link;
 	s->slots_told = false;
 	s->back_ms = lr_now_ms();
+	s->caught_up = false;
 	lr_shard_want_view(s, 0);
 	lr_reports_attached(s->reports);
 }

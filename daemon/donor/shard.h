@@ -93,6 +93,7 @@ struct lr_shard {
 	struct lr_hist hist, hist_told;
 	uint64_t last_tick_ms, hold_until_ms; /* late: the view comes first */
 	uint64_t back_ms; /* since when we hear the coordinator again */
+	bool caught_up; /* a view came since */
 	bool slots_told; /* to this coordinator: reports may follow */
 	bool slots_changed, view_wanted, stopping;
 	bool was_over; /* more was held than lent */

@@ -7,7 +7,7 @@
 #include "daemon/donor/shard.h"
 #include "daemon/log.h"
 
-#define BACK_MS 15000 /* a view that was missed has come by then */
+#define BACK_MS 1000 /* what was missed may come as several views */
 
 static void enc_state(struct lr_writer *w, const struct lr_slot *slot,
 		      unsigned n, enum lr_err result)
@@ -156,7 +156,7 @@ void lr_shard_tell_slots(struct lr_shard *s, uint64_t req)
  * aside. Who was here gave it up on purpose: its RAM returns to the host. */
 static void leave_slot(struct lr_shard *s, unsigned n)
 {
-	if (lr_now_ms() < s->back_ms + BACK_MS)
+	if (!s->caught_up || lr_now_ms() < s->back_ms + BACK_MS)
 		lr_pull_shelve(s->pull, n);
 	else
 		lr_store_drop_slot(s->store, n);
@@ -175,6 +175,7 @@ static void view_changed(struct lr_shard *s)
 			leave_slot(s, n);
 		lr_reports_slot(s->reports, n);
 	}
+	s->caught_up = true;
 	lr_direct_changed(s->net);
 	if (s->hold_until_ms)
 		s->hold_until_ms = 1; /* the next tick serves again */
