@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Measurements; bench/side-by-side builds what it needs.
-EXTRA_PROGRAMS = bench/kv bench/stream bench/swarm
+# Measurements; make check builds them so that they stay in step.
+check_PROGRAMS += bench/kv bench/stream bench/swarm
 bench_kv_SOURCES = bench/kv.c bench/kv.h bench/kv_lanram.c bench/kv_peers.c
 bench_kv_LDADD = lib/client/liblanram.la
 bench_stream_SOURCES = bench/stream.c
@@ -9,5 +9,4 @@ bench_swarm_SOURCES = bench/swarm.c bench/swarm.h bench/swarm_donor.c
 bench_swarm_LDADD = lib/client/liblrclient.la lib/net/liblrnet.la \
 	lib/wire/liblrwire.la lib/core/liblrcore.la $(XXHASH_LIBS) $(UV_LIBS) \
 	$(OPENSSL_LIBS)
-CLEANFILES += bench/kv bench/stream bench/swarm
 EXTRA_DIST += bench/rebuild bench/scale bench/side-by-side bench/report.py bench/rows.py bench/servers.py

@@ -304,7 +304,7 @@ static void ready_cb(void *arg, struct lr_link *link,
 	struct mimic *m = arg;
 
 	(void)link, (void)w;
-	lr_attach_candidate(m->beat, &(struct lr_dev){{0}}, m->w->coordinator);
+	lr_attach_candidate(m->beat, NULL, false, m->w->coordinator);
 	m->want_view = true;
 	m->out = 0;
 	m->told = false;
@@ -409,7 +409,6 @@ bool mimic_start(struct mimic *m)
 				      .enrol_roles = LR_ROLE_DONOR,
 				      .name = m->name};
 	char why[256] = "out of memory";
-	struct lr_dev any = {{0}};
 
 	lr_random(&m->inc, sizeof m->inc);
 	lr_random(&m->machine, sizeof m->machine);
@@ -429,7 +428,7 @@ bool mimic_start(struct mimic *m)
 	o.role = LR_LINK_BEAT;
 	o.enrol_roles = 0;
 	m->beat = lr_attach_start(&o, &beats, m);
-	lr_attach_candidate(m->control, &any, m->w->coordinator);
+	lr_attach_candidate(m->control, NULL, false, m->w->coordinator);
 	return true;
 }
 
