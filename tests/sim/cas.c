@@ -103,33 +103,46 @@ struct frame {
 	size_t i;     /* the op tried next */
 	uint64_t first_res; /* of those that were looked at and are not done */
 	size_t did;   /* the op that led here */
+	bool maybes;  /* those that must happen were tried */
 };
 
-/* The next op that can follow; false: none. */
+static bool follow(struct search *s, const struct frame *f, size_t i,
+		   struct frame *ret)
+{
+	struct key next = f->k;
+
+	if (!cas_step(&s->h[i], f->k.state, &next.state))
+		return false;
+	next.a ^= mix(2 * i + 2);
+	next.b ^= mix(2 * i + 3);
+	if (tried(s, &next))
+		return false;
+	*ret = (struct frame){ .k = next,
+			       .lo = f->lo,
+			       .first_res = CAS_NEVER,
+			       .did = i };
+	return true;
+}
+
+/* The next op that can follow; false: none. What may never have happened comes
+ * last: few histories need much of it, and it never ends by itself. */
 static bool find_next(struct search *s, struct frame *f, struct frame *ret)
 {
-	while (f->i < s->n && s->h[f->i].inv < f->first_res) {
-		size_t i = f->i++;
-		const struct cas_op *op = &s->h[i];
-		struct key next = f->k;
+	for (;; f->maybes = true, f->i = f->lo) {
+		while (f->i < s->n && s->h[f->i].inv < f->first_res) {
+			size_t i = f->i++;
+			const struct cas_op *op = &s->h[i];
 
-		if (s->done[i])
-			continue;
-		if (op->out != CAS_MAYBE && op->res < f->first_res)
-			f->first_res = op->res;
-		if (!cas_step(op, f->k.state, &next.state))
-			continue;
-		next.a ^= mix(2 * i + 2);
-		next.b ^= mix(2 * i + 3);
-		if (tried(s, &next))
-			continue;
-		*ret = (struct frame){ .k = next,
-				       .lo = f->lo,
-				       .first_res = CAS_NEVER,
-				       .did = i };
-		return true;
+			if (s->done[i] || (op->out == CAS_MAYBE) != f->maybes)
+				continue;
+			if (!f->maybes && op->res < f->first_res)
+				f->first_res = op->res;
+			if (follow(s, f, i, ret))
+				return true;
+		}
+		if (f->maybes)
+			return false;
 	}
-	return false;
 }
 
 static void set_done(struct search *s, size_t i, bool done)
