@@ -187,6 +187,7 @@ static void gives_way(void **state)
 	lr_link_set_spin(kit.client.link, NULL);
 	lr_link_set_spin(kit.server.link, NULL);
 	lr_spin_stop(spin);
+	uv_run(&kit.loop, UV_RUN_NOWAIT); /* its handles are closed */
 	lr_spin_free(spin);
 
 	spin = lr_spin_new(&kit.loop, 0);
