@@ -185,10 +185,7 @@ static void serve_confirm(struct lr_peer *p, const struct lr_frame *f)
 
 bool lr_admission_frame(struct lr_peer *p, const struct lr_frame *f)
 {
-	static const struct {
-		unsigned type;
-		void (*serve)(struct lr_peer *p, const struct lr_frame *f);
-	} questions[] = {
+	static const struct lr_question questions[] = {
 		{ LR_M_PENDING, serve_pending },
 		{ LR_M_ADMIT, serve_admit },
 		{ LR_M_REFUSE, serve_refuse },
@@ -197,13 +194,8 @@ bool lr_admission_frame(struct lr_peer *p, const struct lr_frame *f)
 		{ LR_M_INVITES, serve_invites },
 		{ LR_M_UNINVITE, serve_uninvite },
 		{ LR_M_CONFIRM, serve_confirm },
+		{ 0 },
 	};
 
-	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
-		if (questions[i].type != f->h.type)
-			continue;
-		questions[i].serve(p, f);
-		return true;
-	}
-	return false;
+	return lr_query_serve(questions, p, f);
 }

@@ -207,6 +207,14 @@ bool lr_invites_load(struct lr_coordinator *k, struct lr_reader *r);
 /* admission.c: PENDING, ADMIT, ...; false: not a question of its. */
 bool lr_admission_frame(struct lr_peer *p, const struct lr_frame *f);
 
+/* query.c: who answers which question; a row without `serve` ends the table.
+ * False: it is not there. */
+struct lr_question {
+	unsigned type;
+	void (*serve)(struct lr_peer *p, const struct lr_frame *f);
+};
+bool lr_query_serve(const struct lr_question *questions, struct lr_peer *p,
+		    const struct lr_frame *f);
 /* query.c: DONE as the answer; a question that only admins may ask (false: it
  * was answered). */
 void lr_query_done(struct lr_peer *p, const struct lr_frame *f,

@@ -307,12 +307,21 @@ static void serve_pause(struct lr_peer *p, const struct lr_frame *f)
 		    "the rebuild goes on");
 }
 
+bool lr_query_serve(const struct lr_question *questions, struct lr_peer *p,
+		    const struct lr_frame *f)
+{
+	for (const struct lr_question *q = questions; q->serve; q++) {
+		if (q->type != f->h.type)
+			continue;
+		q->serve(p, f);
+		return true;
+	}
+	return false;
+}
+
 bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f)
 {
-	static const struct {
-		unsigned type;
-		void (*serve)(struct lr_peer *p, const struct lr_frame *f);
-	} questions[] = {
+	static const struct lr_question questions[] = {
 		{ LR_M_STATUS, serve_status },
 		{ LR_M_DONORS, serve_donors },
 		{ LR_M_DRAIN, lr_drain_serve },
@@ -321,13 +330,8 @@ bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f)
 		{ LR_M_WHATIF, serve_whatif },
 		{ LR_M_PAUSE, serve_pause },
 		{ LR_M_REBALANCE, lr_rebalance_serve },
+		{ 0 },
 	};
 
-	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
-		if (questions[i].type != f->h.type)
-			continue;
-		questions[i].serve(p, f);
-		return true;
-	}
-	return false;
+	return lr_query_serve(questions, p, f);
 }

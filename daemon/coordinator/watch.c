@@ -473,14 +473,11 @@ static void serve_watch(struct lr_peer *p, const struct lr_frame *f)
 
 bool lr_watchers_frame(struct lr_peer *p, const struct lr_frame *f)
 {
-	switch (f->h.type) {
-	case LR_M_WATCH:
-		serve_watch(p, f);
-		return true;
-	case LR_M_EVENTS:
-		serve_events(p, f);
-		return true;
-	default:
-		return false;
-	}
+	static const struct lr_question questions[] = {
+		{ LR_M_WATCH, serve_watch },
+		{ LR_M_EVENTS, serve_events },
+		{ 0 },
+	};
+
+	return lr_query_serve(questions, p, f);
 }
