@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Speaks the protocol as no daemon of ours would; run on a host of the lab.
-usage: intruder.py ADDRESS KEY WHAT...   ADDRESS: host:port, or a Unix socket
+usage: intruder.py [--user UID] ADDRESS KEY WHAT...
+ADDRESS: host:port, or a Unix socket. UID: as whom, once all that the program
+itself needs is read (the tree may be in a folder closed to others)
 WHAT: NAME or NAME:field=number,... : messages to send, in turn, each answer
 printed as JSON; raw: garbage instead of a handshake; replay: what a good
 session sent, once more."""
@@ -170,6 +172,11 @@ def record(address, ctx, what):
 
 
 def main(address, key, *what):
+    if address == "--user":
+        os.setgroups([])
+        os.setresgid(*[int(key)] * 3)
+        os.setresuid(*[int(key)] * 3)
+        return main(*what)
     if what[0] == "raw":
         s = connect(address)
         s.sendall(b"GET / HTTP/1.0\r\n\r\n" + os.urandom(200))

@@ -12,14 +12,15 @@ from pool import Ledger, Pool
 DONOR, BEAT, REQUESTER, DATA, LOCAL = 1, 2, 3, 4, 5
 CODES = {"PERMISSION": 10, "NOT_ADMITTED": 11, "VERSION": 19}
 HELLO = "HELLO:proto_min=1,proto_max=1,role=%d"
-NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534",
-          "--clear-groups", "--")
+NOBODY = "65534"
+AS_NOBODY = ("setpriv", "--reuid", NOBODY, "--regid", NOBODY,
+             "--clear-groups", "--")
 
 
-def intrude(host, address, key, *what, user=()):
-    """What came back, an object a message."""
-    r = host.run(*user, sys.executable, "-B",
-                 os.path.join(HERE, "intruder.py"), address, key, *what)
+def intrude(host, *args):
+    """What came back, an object a message; see intruder.py."""
+    r = host.run(sys.executable, "-B", os.path.join(HERE, "intruder.py"),
+                 *args)
     check(r.code == 0, f"{r}")
     return [json.loads(line) for line in r.out.splitlines()]
 
@@ -125,7 +126,7 @@ def test_local_users(lab):
         os.chmod(path, 0o755)
 
     def run(host, *args, stdin=b"", expect=0):
-        r = host.run(*NOBODY, PROGRAMS.find("lanram"), *args, stdin=stdin)
+        r = host.run(*AS_NOBODY, PROGRAMS.find("lanram"), *args, stdin=stdin)
         check(r.code == expect, f"exit {expect} wanted: {r}")
         return r
     mine = p.elm.lanram("store", "-", "--name", "root's", stdin=b"r").text
@@ -145,13 +146,13 @@ def test_local_users(lab):
                                 "0" * 52)),
                        (p.anvil, ("pool", "export", "/tmp/stolen"))):
         run(host, *args, expect=6)
-    dev = p.anvil.run(*NOBODY, PROGRAMS.find("lanram"), "status").code
+    dev = p.anvil.run(*AS_NOBODY, PROGRAMS.find("lanram"), "status").code
     check(dev == 0, "status is for all")
     sock = "/run/lanram/coordinator.sock"
     device = "11" * 32
     for role in (DONOR, BEAT, REQUESTER):
-        (r,) = intrude(p.anvil, sock, "-", f"{HELLO % role},dev={device}",
-                       user=NOBODY)
+        (r,) = intrude(p.anvil, "--user", NOBODY, sock, "-",
+                       f"{HELLO % role},dev={device}")
         check(r["type"] == "ERROR" and r["err"] == CODES["PERMISSION"],
               f"role {role}: {r}")
     run(p.elm, "remove", theirs)
