@@ -179,6 +179,8 @@ def test_drain_without_room(lab):
     p.wait_state("birch", ("up",))
     p.donor("birch").slow("2mbit")
     p.donor("cedar").lanram("lend", "256MiB")
+    wait_until(lambda: all(d["lent_bytes"] > 200 * MIB
+                           for d in p.donor_rows()), 10, "it lends more")
     d = p.anvil.spawn("drain", PROGRAMS.find("lanram"), "drain", "birch")
     p.wait_state("birch", ("draining",))
     d.signal(signal.SIGINT)

@@ -356,11 +356,13 @@ def donors_by_keys(pool, t):
     t.wait(lambda: re.search("drain|empty", row(t, "cedar")), 40)
     t.send("u").wait("back in use").send("\033")
     t.wait(lambda: " up" in row(t, "cedar"), 40)
-    # gone for good: only once it is down
+    # gone for good: only once it is down; and healed, its row would be gone
     yes(t, "F", "Forget cedar?", "drain it instead")
+    yes(t, "p", "Pause the rebuild?", "paused")
     pool.donors[1].kill()
     t.wait(lambda: "left" in row(t, "cedar"))
     yes(t, "F", "Forget cedar?", "forgotten")
+    t.send("p").wait("the rebuild goes on").send("\033")
     t.wait(lambda: not row(t, "cedar"), 40)
     # revoked: it is no device any more
     t.send("3").send("/birch\r")
