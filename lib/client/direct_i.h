@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What direct.c (standing and view), donors.c (links), ops.c (operations) and
- * ask.c (questions) share. All on the loop's thread. */
+/* What direct.c (standing and view), donors.c (links), ops.c (operations; see
+ * ops_i.h) and ask.c (questions) share. All on the loop's thread. */
 #ifndef LR_CLIENT_DIRECT_I_H
 #define LR_CLIENT_DIRECT_I_H
 
@@ -13,7 +13,7 @@
 #define LR_SEARCH_MS 3000u /* how long to look for a pool before saying so */
 #define LR_DIRECT_TEXT 512
 
-struct lr_dop; /* ops.c: one operation */
+struct lr_dop; /* ops_i.h: one operation */
 struct lr_dask; /* ask.c: one question */
 
 enum lr_donor_link { LR_DONOR_IDLE, LR_DONOR_DIAL, LR_DONOR_HELLO, LR_DONOR_OPEN };

@@ -18,6 +18,8 @@ lib_client_liblrclient_la_SOURCES = \
 	lib/client/direct_i.h \
 	lib/client/donors.c \
 	lib/client/entries.h \
+	lib/client/entry_msg.c \
+	lib/client/entry_msg.h \
 	lib/client/hash.c \
 	lib/client/hash.h \
 	lib/client/lanram.c \
@@ -28,12 +30,18 @@ lib_client_liblrclient_la_SOURCES = \
 	lib/client/object_store.c \
 	lib/client/object_text.c \
 	lib/client/ops.c \
+	lib/client/ops_i.h \
+	lib/client/ops_reply.c \
+	lib/client/ops_send.c \
 	lib/client/pin.c \
 	lib/client/pin.h \
 	lib/client/register.c \
 	lib/client/register.h \
 	lib/client/relay.c \
 	lib/client/relay.h \
+	lib/client/relay_i.h \
+	lib/client/relay_ops.c \
+	lib/client/relay_wire.c \
 	lib/client/stream.c \
 	lib/client/submit.c \
 	lib/client/values.c

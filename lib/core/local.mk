@@ -35,6 +35,7 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/hist.h \
 	lib/core/id.c \
 	lib/core/id.h \
+	lib/core/list.h \
 	lib/core/mutate.h \
 	lib/core/op.c \
 	lib/core/op.h \
