@@ -25,9 +25,11 @@ lib_client_liblrclient_la_SOURCES = \
 	lib/client/lanram.c \
 	lib/client/object.h \
 	lib/client/object_fetch.c \
+	lib/client/object_put.c \
 	lib/client/object_remove.c \
 	lib/client/object_resolve.c \
 	lib/client/object_store.c \
+	lib/client/object_store_i.h \
 	lib/client/object_text.c \
 	lib/client/ops.c \
 	lib/client/ops_i.h \
