@@ -25,7 +25,8 @@ daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
 	daemon/donor/scrub.c daemon/donor/repair.c daemon/donor/report.c \
 	daemon/donor/sweep.c daemon/donor/update.c \
 	daemon/donor/verified.c daemon/donor/given.c daemon/donor/given.h \
-	daemon/requester/requester.c
+	daemon/requester/requester.c daemon/requester/requester.h \
+	daemon/requester/works.c
 daemon_lanramd_LDADD = lib/client/liblrclient.la discovery/liblrdisco.la \
 	lib/store/liblrstore.la lib/net/liblrnet.la lib/wire/liblrwire.la \
 	lib/core/liblrcore.la $(SYSTEMD_LIBS) $(LIBCONFIG_LIBS) \
