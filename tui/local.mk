@@ -10,6 +10,8 @@ tui_liblrtui_la_SOURCES = \
 	tui/complete.c \
 	tui/draw.c \
 	tui/feed.c \
+	tui/feed_i.h \
+	tui/feed_take.c \
 	tui/json.c \
 	tui/json.h \
 	tui/keys.h \
