@@ -1,43 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What keys do. Whatever changes the pool is a lanram command, run by a child
- * process (or by the simulated pool), and asked about first where it matters. */
+ * process (or by the simulated pool), and asked about first where it matters.
+ */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tui/ui.h"
 
 #define LEND_STEP (512ull << 20)
 
-void tui_args_done(struct tui_args *a)
-{
-	for (int i = 0; i < a->n; i++)
-		free(a->v[i]);
-	memset(a, 0, sizeof *a);
-}
-
-static void add_arg(struct tui_args *a, const char *text)
-{
-	if (a->n < TUI_ARGS)
-		a->v[a->n++] = tui_must(strdup(text));
-}
-
-/* NULL ends the list. */
-static struct tui_args args_of(const char *first, ...)
-{
-	struct tui_args a = { 0 };
-	const char *text;
-	va_list ap;
-
-	va_start(ap, first);
-	for (text = first; text; text = va_arg(ap, const char *))
-		add_arg(&a, text);
-	va_end(ap);
-	return a;
-}
-
-void tui_act_run(struct tui_ui *u, const struct tui_args *args)
+static void run(struct tui_ui *u, const struct tui_args *args)
 {
 	static char no_wait[] = "--no-wait"; /* the dashboard shows how far */
 	struct tui_args a = *args;
@@ -55,9 +28,9 @@ void tui_act_run(struct tui_ui *u, const struct tui_args *args)
 	tui_run_start(u, &a);
 }
 
-static void run(struct tui_ui *u, struct tui_args args)
+void tui_act_run(struct tui_ui *u, struct tui_args args)
 {
-	tui_act_run(u, &args);
+	run(u, &args);
 	tui_args_done(&args);
 }
 
@@ -82,7 +55,7 @@ static void prompt(struct tui_ui *u, enum tui_asks what, const char *text)
 	u->at_history = u->n_history;
 }
 
-/* --- donors and devices ---------------------------------------------------------- */
+/* --- donors and devices --------------------------------------------------- */
 
 static const char *dev_text(const struct lr_dev *dev, char *out)
 {
@@ -100,10 +73,10 @@ static void act_pending(struct tui_ui *u, enum tui_action a)
 		return;
 	}
 	if (a == TUI_DO_ADMIT)
-		ask(u, args_of("admit", p->code, NULL),
+		ask(u, tui_args_of("admit", p->code, NULL),
 		    "Let %s in? Its screen must show %s", p->name, p->code);
 	else
-		ask(u, args_of("refuse", p->code, NULL), "Refuse %s?",
+		ask(u, tui_args_of("refuse", p->code, NULL), "Refuse %s?",
 		    p->name);
 }
 
@@ -119,14 +92,14 @@ static void act_donor(struct tui_ui *u, enum tui_action a)
 	dev_text(&d->dev, dev);
 	switch (a) {
 	case TUI_DO_DRAIN:
-		ask(u, args_of("drain", dev, NULL), "Move %s off %s?",
+		ask(u, tui_args_of("drain", dev, NULL), "Move %s off %s?",
 		    tui_bytes(d->held, bytes), d->name);
 		break;
 	case TUI_DO_UNDO:
-		run(u, args_of("drain", dev, "--undo", NULL));
+		tui_act_run(u, tui_args_of("drain", dev, "--undo", NULL));
 		break;
 	default:
-		ask(u, args_of("forget", dev, NULL),
+		ask(u, tui_args_of("forget", dev, NULL),
 		    "Forget %s? What is on it alone is lost for good", d->name);
 		break;
 	}
@@ -139,7 +112,7 @@ static void act_revoke(struct tui_ui *u, enum tui_action a)
 
 	(void)a;
 	if (d)
-		ask(u, args_of("revoke", dev_text(&d->dev, dev), NULL),
+		ask(u, tui_args_of("revoke", dev_text(&d->dev, dev), NULL),
 		    "Revoke %s? Its links are closed, its data is dropped",
 		    d->name);
 	else
@@ -150,9 +123,9 @@ static void act_pause(struct tui_ui *u, enum tui_action a)
 {
 	(void)a;
 	if (u->m->pool.paused)
-		run(u, args_of("rebuild", "resume", NULL));
+		tui_act_run(u, tui_args_of("rebuild", "resume", NULL));
 	else
-		ask(u, args_of("rebuild", "pause", NULL),
+		ask(u, tui_args_of("rebuild", "pause", NULL),
 		    "Pause the rebuild? Missing copies stay missing");
 }
 
@@ -181,9 +154,9 @@ static void act_lend(struct tui_ui *u, enum tui_action a)
 		tui_model_notice(u->m, "no donor runs on this machine");
 		return;
 	}
-	lent = a == TUI_DO_MORE		? lent + LEND_STEP :
-	       lent > LEND_STEP ? lent - LEND_STEP :
-				  0;
+	lent = a == TUI_DO_MORE	  ? lent + LEND_STEP
+	       : lent > LEND_STEP ? lent - LEND_STEP
+				  : 0;
 	if (a == TUI_DO_AUTO)
 		snprintf(spec, sizeof spec, "auto");
 	else
@@ -192,7 +165,7 @@ static void act_lend(struct tui_ui *u, enum tui_action a)
 	u->src->ops->lend(u->src, spec);
 }
 
-/* --- objects ----------------------------------------------------------------------- */
+/* --- objects -------------------------------------------------------------- */
 
 static void act_object(struct tui_ui *u, enum tui_action a)
 {
@@ -217,8 +190,8 @@ static void act_object(struct tui_ui *u, enum tui_action a)
 		prompt(u, TUI_ASK_RETRIEVE, o->name);
 		break;
 	case TUI_DO_REMOVE:
-		ask(u, args_of("remove", id, NULL), "Remove %s (%s)?", o->name,
-		    id);
+		ask(u, tui_args_of("remove", id, NULL), "Remove %s (%s)?",
+		    o->name, id);
 		break;
 	default:
 		if (u->copy_cb)
@@ -229,7 +202,7 @@ static void act_object(struct tui_ui *u, enum tui_action a)
 	}
 }
 
-/* --- moving ------------------------------------------------------------------------ */
+/* --- moving --------------------------------------------------------------- */
 
 static void go_to(struct tui_ui *u, enum tui_view view)
 {
@@ -241,11 +214,11 @@ static void go_to(struct tui_ui *u, enum tui_view view)
 		u->src->ops->lend(u->src, "");
 }
 
-static void search(struct tui_ui *u, size_t from)
+void tui_act_search(struct tui_ui *u, size_t from)
 {
 	size_t n = tui_model_rows(u->m);
-	bool window = u->m->view == TUI_IDS && (u->m->list.more_before ||
-						u->m->list.more_after);
+	bool window = u->m->view == TUI_IDS &&
+		      (u->m->list.more_before || u->m->list.more_after);
 	char text[512];
 
 	tui_browse_stop(u);
@@ -355,9 +328,9 @@ static void act_sort(struct tui_ui *u, enum tui_action a)
 static void act_ask(struct tui_ui *u, enum tui_action a)
 {
 	prompt(u,
-	       a == TUI_DO_STORE   ? TUI_ASK_STORE :
-	       a == TUI_DO_COMMAND ? TUI_ASK_COMMAND :
-				     TUI_ASK_SEARCH,
+	       a == TUI_DO_STORE     ? TUI_ASK_STORE
+	       : a == TUI_DO_COMMAND ? TUI_ASK_COMMAND
+				     : TUI_ASK_SEARCH,
 	       "");
 }
 
@@ -372,7 +345,7 @@ static void act_filter(struct tui_ui *u, enum tui_action a)
 static void act_again(struct tui_ui *u, enum tui_action a)
 {
 	(void)a;
-	search(u, tui_model_at(u->m) + 1);
+	tui_act_search(u, tui_model_at(u->m) + 1);
 }
 
 static void act_mouse(struct tui_ui *u, enum tui_action a)
@@ -408,28 +381,50 @@ static void act_quit(struct tui_ui *u, enum tui_action a)
 }
 
 static void (*const acts[])(struct tui_ui *u, enum tui_action a) = {
-	[TUI_DO_POOL] = act_view,	[TUI_DO_IDS] = act_view,
-	[TUI_DO_PEOPLE] = act_view,	[TUI_DO_EVENTS] = act_view,
-	[TUI_DO_WHATIF] = act_view,	[TUI_DO_HERE] = act_view,
-	[TUI_DO_LEFT] = act_beside,	[TUI_DO_RIGHT] = act_beside,
-	[TUI_DO_ADMIT] = act_pending,	[TUI_DO_REFUSE] = act_pending,
-	[TUI_DO_DRAIN] = act_donor,	[TUI_DO_UNDO] = act_donor,
-	[TUI_DO_FORGET] = act_donor,	[TUI_DO_REVOKE] = act_revoke,
-	[TUI_DO_PAUSE] = act_pause,	[TUI_DO_MARK] = act_mark,
-	[TUI_DO_OPEN] = act_object,	[TUI_DO_RETRIEVE] = act_object,
-	[TUI_DO_REMOVE] = act_object,	[TUI_DO_COPY] = act_object,
-	[TUI_DO_STORE] = act_ask,	[TUI_DO_COMMAND] = act_ask,
-	[TUI_DO_SEARCH] = act_ask,	[TUI_DO_FILTER] = act_filter,
-	[TUI_DO_AGAIN] = act_again,	[TUI_DO_KIND] = act_kind,
-	[TUI_DO_MORE] = act_lend,	[TUI_DO_LESS] = act_lend,
-	[TUI_DO_AUTO] = act_lend,	[TUI_DO_SORT] = act_sort,
-	[TUI_DO_SORT_LEFT] = act_sort,	[TUI_DO_REVERSE] = act_sort,
-	[TUI_DO_UP] = move,		[TUI_DO_DOWN] = move,
-	[TUI_DO_PAGE_UP] = move,	[TUI_DO_PAGE_DOWN] = move,
-	[TUI_DO_HOME] = move,		[TUI_DO_END] = move,
-	[TUI_DO_FREEZE] = freeze,	[TUI_DO_MOUSE] = act_mouse,
-	[TUI_DO_COLOUR] = act_colour,	[TUI_DO_BACK] = back,
-	[TUI_DO_REDRAW] = act_redraw,	[TUI_DO_HELP] = act_help,
+	[TUI_DO_POOL] = act_view,
+	[TUI_DO_IDS] = act_view,
+	[TUI_DO_PEOPLE] = act_view,
+	[TUI_DO_EVENTS] = act_view,
+	[TUI_DO_WHATIF] = act_view,
+	[TUI_DO_HERE] = act_view,
+	[TUI_DO_LEFT] = act_beside,
+	[TUI_DO_RIGHT] = act_beside,
+	[TUI_DO_ADMIT] = act_pending,
+	[TUI_DO_REFUSE] = act_pending,
+	[TUI_DO_DRAIN] = act_donor,
+	[TUI_DO_UNDO] = act_donor,
+	[TUI_DO_FORGET] = act_donor,
+	[TUI_DO_REVOKE] = act_revoke,
+	[TUI_DO_PAUSE] = act_pause,
+	[TUI_DO_MARK] = act_mark,
+	[TUI_DO_OPEN] = act_object,
+	[TUI_DO_RETRIEVE] = act_object,
+	[TUI_DO_REMOVE] = act_object,
+	[TUI_DO_COPY] = act_object,
+	[TUI_DO_STORE] = act_ask,
+	[TUI_DO_COMMAND] = act_ask,
+	[TUI_DO_SEARCH] = act_ask,
+	[TUI_DO_FILTER] = act_filter,
+	[TUI_DO_AGAIN] = act_again,
+	[TUI_DO_KIND] = act_kind,
+	[TUI_DO_MORE] = act_lend,
+	[TUI_DO_LESS] = act_lend,
+	[TUI_DO_AUTO] = act_lend,
+	[TUI_DO_SORT] = act_sort,
+	[TUI_DO_SORT_LEFT] = act_sort,
+	[TUI_DO_REVERSE] = act_sort,
+	[TUI_DO_UP] = move,
+	[TUI_DO_DOWN] = move,
+	[TUI_DO_PAGE_UP] = move,
+	[TUI_DO_PAGE_DOWN] = move,
+	[TUI_DO_HOME] = move,
+	[TUI_DO_END] = move,
+	[TUI_DO_FREEZE] = freeze,
+	[TUI_DO_MOUSE] = act_mouse,
+	[TUI_DO_COLOUR] = act_colour,
+	[TUI_DO_BACK] = back,
+	[TUI_DO_REDRAW] = act_redraw,
+	[TUI_DO_HELP] = act_help,
 	[TUI_DO_QUIT] = act_quit,
 };
 
@@ -437,100 +432,4 @@ void tui_act(struct tui_ui *u, enum tui_action a)
 {
 	if (acts[a])
 		acts[a](u, a);
-}
-
-/* --- prompts ------------------------------------------------------------------------ */
-
-void tui_act_typed(struct tui_ui *u)
-{
-	struct tui_model *m = u->m;
-
-	if (u->asks == TUI_ASK_SEARCH) {
-		snprintf(u->search, sizeof u->search, "%.127s", u->text);
-		m->notice[0] = '\0';
-		search(u, tui_model_at(m));
-	} else if (u->asks == TUI_ASK_FILTER) {
-		snprintf(m->choice[m->view].filter,
-			 sizeof m->choice[0].filter, "%.127s", u->text);
-		m->choice[m->view].top = 0;
-		if (m->view == TUI_IDS)
-			tui_browse_start(u);
-	}
-}
-
-static void remember(struct tui_ui *u)
-{
-	if (u->n_history &&
-	    !strcmp(u->history[u->n_history - 1], u->text))
-		return;
-	if (u->n_history == TUI_HISTORY) {
-		free(u->history[0]);
-		memmove(u->history, u->history + 1,
-			--u->n_history * sizeof *u->history);
-	}
-	u->history[u->n_history++] = tui_must(strdup(u->text));
-}
-
-/* Words; 'quotes' and "quotes" keep blanks. */
-static struct tui_args split(const char *text)
-{
-	struct tui_args a = { 0 };
-	char word[512];
-
-	while (*text) {
-		size_t n = 0;
-		char quote = 0;
-
-		text += strspn(text, " ");
-		if (!*text)
-			break;
-		for (; *text && (quote || *text != ' '); text++) {
-			if (quote ? *text == quote :
-				    *text == '\'' || *text == '"')
-				quote = quote ? 0 : *text;
-			else if (n + 1 < sizeof word)
-				word[n++] = *text;
-		}
-		word[n] = '\0';
-		add_arg(&a, word);
-	}
-	return a;
-}
-
-static void run_typed(struct tui_ui *u)
-{
-	struct tui_args a = split(u->text);
-
-	if (!a.n)
-		return;
-	remember(u);
-	if (!strcmp(a.v[0], "lanram") && a.n > 1) {
-		free(a.v[0]);
-		memmove(a.v, a.v + 1, (size_t)--a.n * sizeof *a.v);
-	}
-	run(u, a);
-}
-
-void tui_act_prompted(struct tui_ui *u)
-{
-	struct tui_object *o;
-	char id[LR_ID_TEXT + 1];
-
-	switch (u->asks) {
-	case TUI_ASK_COMMAND:
-		run_typed(u);
-		break;
-	case TUI_ASK_STORE:
-		if (u->text[0])
-			run(u, args_of("store", u->text, NULL));
-		break;
-	case TUI_ASK_RETRIEVE:
-		o = tui_model_object_at(u->m);
-		if (o && u->text[0])
-			run(u, args_of("retrieve", tui_object_id(o, id),
-				       "-o", u->text, NULL));
-		break;
-	default:
-		break;
-	}
 }

@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += tui/liblrtui.la
 tui_liblrtui_la_SOURCES = \
 	tui/act.c \
+	tui/args.c \
 	tui/browse.c \
 	tui/canvas.c \
 	tui/canvas.h \
@@ -17,6 +18,7 @@ tui_liblrtui_la_SOURCES = \
 	tui/keys.h \
 	tui/model.c \
 	tui/model.h \
+	tui/prompt.c \
 	tui/rows.c \
 	tui/run.c \
 	tui/screen.c \

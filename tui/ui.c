@@ -118,7 +118,7 @@ static void prompt_key(struct tui_ui *u, int key)
 		return;
 	case TUI_K_ENTER:
 		u->mode = TUI_LIST;
-		tui_act_prompted(u);
+		tui_prompt_done(u);
 		return;
 	case TUI_K_BACKSPACE:
 		if (!u->text[0]) {
@@ -143,7 +143,7 @@ static void prompt_key(struct tui_ui *u, int key)
 			type_char(u, key);
 		break;
 	}
-	tui_act_typed(u);
+	tui_prompt_typed(u);
 }
 
 /* --- other modes ------------------------------------------------------------- */
@@ -154,11 +154,12 @@ static void confirm_key(struct tui_ui *u, int key)
 
 	memset(&u->then, 0, sizeof u->then);
 	u->mode = TUI_LIST;
-	if (key == 'y' || key == 'Y')
-		tui_act_run(u, &args);
-	else
+	if (key == 'y' || key == 'Y') {
+		tui_act_run(u, args);
+	} else {
 		tui_model_notice(u->m, "nothing was done");
-	tui_args_done(&args);
+		tui_args_done(&args);
+	}
 }
 
 /* Help and output are read alike. */

@@ -77,10 +77,16 @@ void tui_draw(struct tui_ui *u, struct tui_canvas *c, int rows, int cols);
 
 /* act.c: what keys do. */
 void tui_act(struct tui_ui *u, enum tui_action a);
-/* Runs a command; its output is shown. */
-void tui_act_run(struct tui_ui *u, const struct tui_args *args);
-void tui_act_prompted(struct tui_ui *u);	 /* Enter in a prompt */
-void tui_act_typed(struct tui_ui *u);		 /* its text changed */
+/* Runs a command, whose arguments it frees; its output is shown. */
+void tui_act_run(struct tui_ui *u, struct tui_args args);
+void tui_act_search(struct tui_ui *u, size_t from); /* the next match */
+/* prompt.c */
+void tui_prompt_done(struct tui_ui *u);	 /* Enter in a prompt */
+void tui_prompt_typed(struct tui_ui *u); /* its text changed */
+/* args.c */
+struct tui_args tui_args_of(const char *first, ...); /* NULL ends the list */
+/* Words; 'quotes' and "quotes" keep blanks. */
+struct tui_args tui_args_split(const char *text);
 void tui_args_done(struct tui_args *a);
 /* browse.c: the list of objects, from its beginning, by the filter; to one of
  * its ends; to the next match; what is due. */
