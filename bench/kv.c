@@ -15,7 +15,7 @@
 
 static int usage(void)
 {
-	fputs("usage: kv [OPTION...] lanram COORDINATOR STATE_DIR\n"
+	fputs("usage: kv [OPTION...] lanram COORDINATOR STATE_DIR [POOL]\n"
 	      "       kv [OPTION...] redis PORT | memcached PORT\n"
 	      "  -n N        values (20000)\n"
 	      "  -s BYTES    of a value (2048)\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* args: COORDINATOR STATE_DIR; the library directly to the donors. */
+/* args: COORDINATOR STATE_DIR [POOL]; the library directly to the donors. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +18,7 @@ static void open_pool(struct kv *k, char **args)
 {
 	struct lanram_options o = {.coordinator = args[0],
 				   .state_dir = args[1],
+				   .pool = args[2],
 				   .busy_poll_us = k->busy_poll_us};
 
 	if (lanram_open(&o, &k->pool)) {
