@@ -30,6 +30,7 @@ struct lr_donor {
 	enum lr_pressure said; /* the worst that the log was told of */
 	char lend[256];
 	uint64_t inc, lent, seq, leave_ms, leave_ask_ms, extend_ms;
+	uint64_t linked_ms; /* while leaving: the coordinator was last there */
 	struct lr_given given; /* back to the host */
 	char addrs[LR_ADDRS_MAX];
 	bool leaving, stopped, said_alone;

@@ -4,7 +4,8 @@
  *   2 leave_wait_s is over: it is to take us out of all slots that somebody
  *     else has, too, and then answers "go"; nothing here alone: we go anyway
  *   3 something is here alone: waits on, says so, and asks systemd for time
- *   4 a second SIGTERM, or no coordinator: stop at once, say what is lost
+ *   4 a second SIGTERM, or no coordinator: stop at once, say what is lost;
+ *     one that goes away meanwhile has leave_wait_s to come back
  */
 #include <stdio.h>
 
@@ -83,15 +84,25 @@ static void wait_on(struct lr_donor *d, uint32_t sole, uint64_t now)
 		sole);
 }
 
+/* A link may break for the very load of moving all: what is here alone waits
+ * for the coordinator to come back. */
+static void without_coordinator(struct lr_donor *d, uint64_t now)
+{
+	if (!d->shard.stats.sole ||
+	    now >= d->linked_ms + d->b.cfg->leave_wait_s * 1000u)
+		give_up(d);
+}
+
 void lr_leave_tick(struct lr_donor *d, uint64_t now)
 {
 	uint64_t over_ms = d->leave_ms + d->b.cfg->leave_wait_s * 1000u;
 	uint32_t sole = d->shard.stats.sole;
 
 	if (!lr_attach_link(d->control)) {
-		give_up(d);
+		without_coordinator(d, now);
 		return;
 	}
+	d->linked_ms = now;
 	ask_leave(d, now);
 	if (now < over_ms)
 		return;
@@ -115,7 +126,7 @@ void lr_leave_stop_cb(struct lr_base *b)
 	lr_base_notify("STOPPING=1");
 	if (b->stops == 1 && lr_attach_link(d->control)) {
 		d->leaving = true;
-		d->leave_ms = lr_now_ms();
+		d->leave_ms = d->linked_ms = lr_now_ms();
 		lr_info("leaving: moving what is here to other donors");
 		return;
 	}

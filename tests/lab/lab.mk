@@ -14,3 +14,8 @@ tests_lab_check_history_LDADD = lib/client/liblrclient.la
 EXTRA_DIST += tests/lab/installed
 TESTS += tests/lab/test-check-history
 dist_check_SCRIPTS += tests/lab/test-check-history
+
+# What the lab needs besides the daemons, without all of the other tests.
+.PHONY: lab-programs
+lab-programs: tests/lab/history tests/lab/check-history tests/lab/hog \
+	tests/lab/disco-probe

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Donors die, stop and leave: no acknowledged object is lost while a copy is
 left, no wrong byte is ever given, and every operation ends in time."""
+import signal
 import time
 
 from lab import FULL, check, wait_until
@@ -203,6 +204,28 @@ def test_clean_stop(lab):
     ledger.verify()
     p.wait_whole(45)
     ledger.verify_list()
+
+
+def test_coordinator_dies_meanwhile(lab):
+    """A donor leaves with what it alone has, and the coordinator is killed
+    before all has moved: the donor waits for it to come back."""
+    p = Pool(lab)
+    ledger = Ledger(p)
+    for _ in range(9):
+        ledger.store(MIB, copies=1)
+    birch = p.donors[0]
+    donor = birch.daemons["donor"]
+    birch.slow("8mbit")
+    donor.signal(signal.SIGTERM)
+    wait_until(lambda: "leaving: moving" in donor.log_text(), 20, "it leaves")
+    p.anvil.daemons["coordinator"].kill()
+    wait_until(lambda: "searching" in donor.log_text(), 20, "it is missed")
+    check(donor.running(), donor.log_text())
+    p.anvil.start("coordinator")
+    birch.slow(None)
+    check(donor.wait(60) == 0, donor.log_text())
+    check("every copy has moved" in donor.log_text(), donor.log_text())
+    ledger.verify()
 
 
 def test_rolling(lab):
