@@ -51,11 +51,26 @@ static void explained_cb(void *arg, enum lr_err err, const char *text)
 	over(u);
 }
 
+/* One entry whose donors are full: others may have room. */
+static bool try_another_id(struct lr_upload *u)
+{
+	if (u->err != LR_E_FULL || u->has_timer || !u->redraws)
+		return false;
+	u->redraws--;
+	u->err = LR_E_OK;
+	u->copies = lr_class_copies(lr_id_class(&u->id));
+	lr_upload_draw_id(u, lr_id_class(&u->id));
+	lr_upload_close_inline(u);
+	return true;
+}
+
 static void undone_cb(void *arg, enum lr_err err, const char *text)
 {
 	struct lr_upload *u = arg;
 
 	(void)err, (void)text;
+	if (try_another_id(u))
+		return;
 	if (u->err == LR_E_FULL)
 		lr_explain_full(&u->env,
 				u->whole > u->size ? u->whole : u->size,

@@ -2,7 +2,7 @@
 /* Storing one object:
  *
  *   1 up to 256 KiB are collected; finished by then: one closed manifest with
- *     the value in it, step 5
+ *     the value in it, step 5; its donors are full: another ID, other donors
  *   2 more: the OPEN manifest goes to all copies, and is touched every 10 s
  *   3 chunks, a window of them in flight, each hashed as it leaves
  *   4 all have acknowledged: the closed manifest, with size and SHA-256
@@ -22,6 +22,7 @@
 #include "net/identity.h"
 
 #define WINDOW_BYTES (16u << 20)
+#define REDRAWS 8
 
 static uint64_t unix_ms(void)
 {
@@ -121,9 +122,16 @@ void lr_upload_finish(struct lr_upload *u)
 void lr_upload_abort(struct lr_upload *u)
 {
 	u->finishing = true;
+	u->redraws = 0;
 	lr_upload_fail(u, LR_E_INTERRUPTED, "interrupted: nothing was stored");
 	if (!u->in_flight && u->phase < LR_UPLOAD_CLOSING)
 		lr_upload_undo(u);
+}
+
+void lr_upload_draw_id(struct lr_upload *u, enum lr_class cls)
+{
+	lr_random(&u->id, sizeof u->id);
+	lr_id_set_class(&u->id, cls);
 }
 
 struct lr_upload *lr_upload_new(const struct lr_object_env *env,
@@ -154,8 +162,8 @@ struct lr_upload *lr_upload_new(const struct lr_object_env *env,
 		free(u);
 		return NULL;
 	}
-	lr_random(&u->id, sizeof u->id);
-	lr_id_set_class(&u->id, o->cls);
+	u->redraws = REDRAWS;
+	lr_upload_draw_id(u, o->cls);
 	u->m = (struct lr_manifest){
 		.flags = o->is_public ? LR_OBJECT_PUBLIC : 0,
 		.owner = env->owner,

@@ -42,6 +42,7 @@ struct lr_upload {
 	uint64_t whole;	       /* that will come, as told; 0: not known */
 	unsigned in_flight, window;
 	unsigned copies;
+	unsigned redraws; /* left: other IDs to try where the first is full */
 	/* the open manifest */
 	uv_timer_t timer;
 	bool has_timer, touching;
@@ -56,6 +57,7 @@ struct lr_upload {
 /* NULL: out of memory. */
 struct lr_upload_buf *lr_upload_buf_new(struct lr_upload *u, size_t cap);
 uint8_t *lr_upload_data(struct lr_upload_buf *b);
+void lr_upload_draw_id(struct lr_upload *u, enum lr_class cls);
 
 /* object_put.c */
 void lr_upload_fail(struct lr_upload *u, enum lr_err err, const char *text);

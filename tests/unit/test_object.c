@@ -268,7 +268,8 @@ static void test_full(void **state)
 	}
 }
 
-/* An inline value that one copy refused is removed from the others. */
+/* An inline value that one copy refused is removed from the others, and gets
+ * another ID, whose donors may have room. */
 static void test_full_inline(void **state)
 {
 	struct fixture *f = *state;
@@ -277,9 +278,14 @@ static void test_full_inline(void **state)
 	make_data(f, 100);
 	f->mem.fail_at = 1;
 	f->mem.fail_err = LR_E_FULL;
-	assert_int_equal(store_all(f, &id), LR_E_FULL);
-	assert_int_equal(mem_values(&f->mem), 0);
+	assert_int_equal(store_all(f, &id), LR_E_OK);
+	assert_int_equal(mem_values(&f->mem), 1);
 	assert_int_equal(mem_tombs(&f->mem), 1);
+	f->mem.puts = 0;
+	f->mem.fail_on = true;
+	assert_int_equal(store_all(f, &id), LR_E_FULL);
+	assert_int_equal(mem_values(&f->mem), 1);
+	assert_int_equal(mem_tombs(&f->mem), 10);
 }
 
 /* Given up in the middle, with chunks in flight: all is TOMBed. */
