@@ -11,6 +11,7 @@
 
 #include "cli/doctor.h"
 #include "cli/output.h"
+#include "wire/version.h"
 
 #define ASK_MS	    2500
 #define MEMLOCK_MIN 65536 /* keys take a few pages */
@@ -96,8 +97,8 @@ static bool take_here(struct doctor_daemon *m)
 
 static bool greet(struct doctor_daemon *m)
 {
-	struct lr_msg_hello hello = {.proto_min = LR_PROTO_MIN,
-				     .proto_max = LR_PROTO_MAX,
+	struct lr_msg_hello hello = {.proto_min = lr_proto_min,
+				     .proto_max = lr_proto_max,
 				     .role = LR_LINK_LOCAL,
 				     .name = lr_str("doctor"),
 				     .version = lr_str(PACKAGE_VERSION),

@@ -12,6 +12,7 @@
 
 #include "net/identity.h"
 #include "net/link.h"
+#include "wire/version.h"
 
 #define CONNECT_MS 2000u
 #define HELLO_MS   2000u
@@ -68,8 +69,8 @@ static void welcome_cb(struct lr_link *link, enum lr_err err,
 static void greet(struct attempt *a)
 {
 	struct lr_msg_hello m = {
-		.proto_min = LR_PROTO_MIN,
-		.proto_max = LR_PROTO_MAX,
+		.proto_min = lr_proto_min,
+		.proto_max = lr_proto_max,
 		.role = LR_LINK_REQUESTER,
 		.dev = *lr_identity_dev(a->d->identity),
 		.name = lr_str(a->d->c->cfg.name),

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 sbin_PROGRAMS += daemon/lanramd
-daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
+daemon_lanramd_SOURCES = daemon/main.c
+daemon_lanramd_LDADD = daemon/liblrdaemon.a $(daemon_libs)
+# All but main(), so that other programs can be made of it, too.
+noinst_LIBRARIES += daemon/liblrdaemon.a
+daemon_liblrdaemon_a_SOURCES = daemon/base.c daemon/base.h \
 	daemon/log.c daemon/log.h \
 	daemon/coordinator/coordinator.c daemon/coordinator/coordinator.h \
 	daemon/coordinator/state.c daemon/coordinator/state_codec.c \
@@ -27,7 +31,7 @@ daemon_lanramd_SOURCES = daemon/main.c daemon/base.c daemon/base.h \
 	daemon/donor/verified.c daemon/donor/given.c daemon/donor/given.h \
 	daemon/requester/requester.c daemon/requester/requester.h \
 	daemon/requester/works.c
-daemon_lanramd_LDADD = lib/client/liblrclient.la discovery/liblrdisco.la \
+daemon_libs = lib/client/liblrclient.la discovery/liblrdisco.la \
 	lib/store/liblrstore.la lib/net/liblrnet.la lib/wire/liblrwire.la \
 	lib/core/liblrcore.la $(SYSTEMD_LIBS) $(LIBCONFIG_LIBS) \
 	$(AVAHI_LIBS) $(XXHASH_LIBS) $(UV_LIBS) $(OPENSSL_LIBS) -lm

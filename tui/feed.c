@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <sys/un.h>
 
+#include "wire/version.h"
+
 #define RETRY_MS 500
 #define ASK_MS	 15000
 #define HERE_MS	 1000
@@ -130,8 +132,8 @@ static void choose(struct tui_feed *f)
 static void open_cb(struct lr_link *link, void *arg)
 {
 	struct tui_feed_conn *c = arg;
-	struct lr_msg_hello m = {.proto_min = LR_PROTO_MIN,
-				 .proto_max = LR_PROTO_MAX,
+	struct lr_msg_hello m = {.proto_min = lr_proto_min,
+				 .proto_max = lr_proto_max,
 				 .role = LR_LINK_LOCAL,
 				 .name = lr_str("top"),
 				 .version = lr_str(PACKAGE_VERSION),

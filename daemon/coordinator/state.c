@@ -180,7 +180,9 @@ static bool refuse(const struct lr_state *s, const char *name, int err)
 		 "a backup. To start an empty pool instead, move the files in "
 		 "%s away",
 		 s->dir, name,
-		 err == EBADMSG ? "damaged (checksum)" : strerror(err),
+		 err == EBADMSG ? "damaged (checksum)" :
+		 err == ENOTSUP ? "written by another version of lanram" :
+				  strerror(err),
 		 s->dir);
 	return false;
 }
@@ -206,11 +208,12 @@ bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
 	for (unsigned n = 0; err && n < LR_SLOTS; n++)
 		k->used[n].entries = 1;
 	if (!err) {
+		bool ours = lr_state_is_ours(&b);
 		bool good = lr_state_decode(k, records, &b, ret_view, &s->kept);
 
 		free(b.p);
 		if (!good)
-			return refuse(s, "state", EBADMSG);
+			return refuse(s, "state", ours ? EBADMSG : ENOTSUP);
 	}
 	*ret_prepared = 0;
 	err = read_file(s->dir, "prepared", &b);

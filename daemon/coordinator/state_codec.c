@@ -5,7 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define FORMAT 1
+#define FORMAT 2
 #define RECORD_HEAD 5 /* tag, length */
 
 /* --- encoding ------------------------------------------------------------ */
@@ -109,7 +109,7 @@ static bool decode_devices(struct lr_coordinator *k, struct lr_reader *r)
 
 	k->devices_version = lr_r_u64(r);
 	n = lr_r_u32(r);
-	if (r->bad || n > r->left / 35)
+	if (r->bad || n > r->left / 37)
 		return false;
 	k->devices = calloc(n ? n : 1, sizeof *k->devices);
 	if (!k->devices)
@@ -177,6 +177,13 @@ static bool decode_record(struct lr_coordinator *k,
 	return rec->load(k, &body) && lr_r_done(&body);
 }
 
+bool lr_state_is_ours(const struct lr_bytes *b)
+{
+	struct lr_reader r = lr_reader(b->p, b->len);
+
+	return lr_r_u64(&r) == LR_STATE_MAGIC && lr_r_u32(&r) == FORMAT;
+}
+
 bool lr_state_decode(struct lr_coordinator *k,
 		     const struct lr_state_record *records,
 		     const struct lr_bytes *b, struct lr_view *ret_view,
@@ -186,8 +193,9 @@ bool lr_state_decode(struct lr_coordinator *k,
 	const uint8_t *at;
 
 	*ret_kept = (struct lr_bytes){ 0 };
-	if (lr_r_u64(&r) != LR_STATE_MAGIC || lr_r_u32(&r) != FORMAT)
+	if (!lr_state_is_ours(b))
 		return false;
+	lr_r_bytes(&r, 12);
 	lr_r_str(&r);
 	if (!decode_devices(k, &r) || !decode_view(&r, ret_view))
 		return false;

@@ -41,6 +41,8 @@ bool lr_state_encode(const struct lr_coordinator *k,
 		     const struct lr_state_record *records,
 		     const struct lr_bytes *kept,
 		     const uint8_t holds[LR_SLOTS / 8], struct lr_bytes *ret);
+/* The checksum was right; false: another version's, or no state at all. */
+bool lr_state_is_ours(const struct lr_bytes *b);
 /* Into k's devices and used slots, and *ret_view. `ret_kept`: records of
  * unknown tags, to be freed. */
 bool lr_state_decode(struct lr_coordinator *k,

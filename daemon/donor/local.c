@@ -7,6 +7,7 @@
 #include "daemon/donor/check.h"
 #include "daemon/donor/donor.h"
 #include "daemon/log.h"
+#include "wire/version.h"
 
 struct lr_donor_link {
 	struct lr_donor_link *next, **prev;
@@ -85,7 +86,7 @@ static void local_frame_cb(struct lr_link *link, const struct lr_frame *f,
 			   void *arg)
 {
 	struct lr_donor_link *l = arg;
-	struct lr_msg_welcome w = { .proto = LR_PROTO_MAX,
+	struct lr_msg_welcome w = { .proto = lr_proto_max,
 				    .pool = *lr_attach_pool(l->d->control),
 				    .inc = l->d->inc,
 				    .admitted = 1,

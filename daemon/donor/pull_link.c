@@ -15,6 +15,7 @@
 
 #include "daemon/base.h"
 #include "daemon/donor/pull_i.h"
+#include "wire/version.h"
 
 #define PROBE_MS 20
 #define PROBE_MAX_MS 2000
@@ -59,8 +60,8 @@ static void welcome_cb(struct lr_link *link, enum lr_err err,
 static void say_hello(struct pull_link *l)
 {
 	const struct lr_shard *s = l->p->s;
-	struct lr_msg_hello m = { .proto_min = LR_PROTO_MIN,
-				  .proto_max = LR_PROTO_MAX,
+	struct lr_msg_hello m = { .proto_min = lr_proto_min,
+				  .proto_max = lr_proto_max,
 				  .role = LR_LINK_COPY,
 				  .pool = s->pool,
 				  .dev = s->o.self,

@@ -8,6 +8,7 @@
 
 #include "core/list.h"
 #include "daemon/log.h"
+#include "wire/version.h"
 
 static void serve_here(struct user *u, uint64_t req)
 {
@@ -49,7 +50,7 @@ static void serve_hello(struct user *u, uint64_t req)
 	struct requester *q = u->q;
 	const struct lr_attach *a = lr_direct_attach(q->pool);
 	struct lr_msg_welcome w = {
-		.proto = LR_PROTO_MAX,
+		.proto = lr_proto_max,
 		.pool = *lr_attach_pool(a),
 		.epoch = lr_direct_view(q->pool)->epoch,
 		.admitted = lr_attach_state(a) == LR_HERE_READY,

@@ -15,6 +15,7 @@
  *
  * Any failure: close, wait (0.1 s doubling to 2 s), step 1. */
 #include "client/attach_i.h"
+#include "wire/version.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -216,8 +217,8 @@ static void hello_reply_cb(struct lr_link *link, enum lr_err err,
 
 static void say_hello(struct lr_attach *a)
 {
-	struct lr_msg_hello m = { .proto_min = LR_PROTO_MIN,
-				  .proto_max = LR_PROTO_MAX,
+	struct lr_msg_hello m = { .proto_min = lr_proto_min,
+				  .proto_max = lr_proto_max,
 				  .role = (uint8_t)a->o.role,
 				  .pool = a->pool,
 				  .dev = a->o.self,

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "net/spin.h"
+#include "wire/version.h"
 
 #define BACKOFF_MIN_MS 50u
 #define BACKOFF_MAX_MS 1000u
@@ -122,8 +123,8 @@ static void welcome_cb(struct lr_link *link, enum lr_err err,
 static void say_hello(struct lr_donor *n)
 {
 	struct lr_msg_hello m = {
-		.proto_min = LR_PROTO_MIN,
-		.proto_max = LR_PROTO_MAX,
+		.proto_min = lr_proto_min,
+		.proto_max = lr_proto_max,
 		.role = LR_LINK_DATA,
 		.pool = *lr_direct_pool(n->d),
 		.dev = n->d->self,

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "net/spin.h"
+#include "wire/version.h"
 
 #define BACKOFF_MIN_MS 50u
 #define BACKOFF_MAX_MS 1000u
@@ -61,8 +62,8 @@ static void open_cb(struct lr_link *link, void *arg)
 {
 	struct lr_relay *r = arg;
 	struct lr_msg_hello m = {
-		.proto_min = LR_PROTO_MIN,
-		.proto_max = LR_PROTO_MAX,
+		.proto_min = lr_proto_min,
+		.proto_max = lr_proto_max,
 		.role = LR_LINK_LOCAL,
 		.name = lr_str(""),
 		.version = lr_str(PACKAGE_VERSION),

@@ -4,6 +4,7 @@
 #include "net/link_i.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -210,6 +211,22 @@ static void consume(struct link_rx *rx, const struct lr_header *h)
 	rx->in_big = false;
 }
 
+/* A newer version's message: who asks is told, what is pushed can be done
+ * without. Of strangers we take none. */
+static void take_unknown(struct lr_link *link, const struct lr_frame *f)
+{
+	char text[80];
+
+	if (link->guest) {
+		bad_frame(link);
+	} else if (f->h.req) {
+		snprintf(text, sizeof text,
+			 "lanram %s does not know message %u: upgrade it",
+			 PACKAGE_VERSION, f->h.type);
+		lr_link_send_error(link, f->h.req, LR_E_VERSION, text);
+	}
+}
+
 static void hand_over(struct lr_link *link, const struct lr_frame *f)
 {
 	link->heard_ms = uv_now(link->loop);
@@ -218,7 +235,9 @@ static void hand_over(struct lr_link *link, const struct lr_frame *f)
 		return;
 	}
 	lr_link_asked(link, &f->h);
-	if (link->ops.frame_cb)
+	if (!lr_msg_known(f->h.type))
+		take_unknown(link, f);
+	else if (link->ops.frame_cb)
 		link->ops.frame_cb(link, f, link->arg);
 }
 

@@ -255,6 +255,8 @@ static enum lr_err reply_error(const struct lr_frame *f)
 	struct lr_msg_error m;
 	enum lr_err err;
 
+	if (!lr_msg_known(f->h.type))
+		return LR_E_VERSION;
 	if (f->h.type != LR_M_ERROR)
 		return LR_E_OK;
 	if (!lr_dec_error(f->meta, f->h.meta, &m))
@@ -266,13 +268,15 @@ static enum lr_err reply_error(const struct lr_frame *f)
 void lr_link_reply(struct lr_link *link, const struct lr_frame *f)
 {
 	struct link_pending *p = take(&link->rq, f->h.req), done;
+	enum lr_err err = reply_error(f);
 
 	if (!p)
 		return;
 	drop_frame(link, p);
 	done = *p;
 	pending_free(&link->rq, p);
-	done.cb(link, reply_error(f), f, done.arg);
+	done.cb(link, err, err == LR_E_VERSION && f->h.type != LR_M_ERROR ?
+				   NULL : f, done.arg);
 }
 
 /* --- giving up --- */

@@ -70,6 +70,16 @@ void lr_w_str(struct lr_writer *w, struct lr_str v)
 	lr_w_bytes(w, v.p, v.n);
 }
 
+void lr_w_size(struct lr_writer *w, size_t at)
+{
+	struct lr_writer size = lr_writer(w->p + at, 2);
+
+	if (w->bad || w->len - at - 2 > UINT16_MAX)
+		w->bad = true;
+	else
+		lr_w_u16(&size, (uint16_t)(w->len - at - 2));
+}
+
 const uint8_t *lr_r_bytes(struct lr_reader *r, size_t n)
 {
 	const uint8_t *at = r->p;
@@ -138,6 +148,14 @@ struct lr_str lr_r_str(struct lr_reader *r)
 	if (at)
 		v = (struct lr_str){ (const char *)at, n };
 	return v;
+}
+
+struct lr_reader lr_r_sized(struct lr_reader *r)
+{
+	uint16_t n = lr_r_u16(r);
+	const uint8_t *at = lr_r_bytes(r, n);
+
+	return (struct lr_reader){ .p = at, .left = at ? n : 0, .bad = !at };
 }
 
 struct lr_str lr_str(const char *text)

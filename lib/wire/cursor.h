@@ -38,6 +38,8 @@ void lr_w_id(struct lr_writer *w, struct lr_id v);
 void lr_w_dev(struct lr_writer *w, struct lr_dev v);
 void lr_w_tag(struct lr_writer *w, struct lr_tag v);
 void lr_w_str(struct lr_writer *w, struct lr_str v);
+/* Puts the length of what was written since `at` into the u16 there. */
+void lr_w_size(struct lr_writer *w, size_t at);
 
 uint8_t lr_r_u8(struct lr_reader *r);
 uint16_t lr_r_u16(struct lr_reader *r);
@@ -49,6 +51,8 @@ struct lr_id lr_r_id(struct lr_reader *r);
 struct lr_dev lr_r_dev(struct lr_reader *r);
 struct lr_tag lr_r_tag(struct lr_reader *r);
 struct lr_str lr_r_str(struct lr_reader *r);
+/* What a u16 length announces, as a reader of its own. */
+struct lr_reader lr_r_sized(struct lr_reader *r);
 
 /* Fully consumed, without an overrun. */
 static inline bool lr_r_done(const struct lr_reader *r)

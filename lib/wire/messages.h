@@ -9,7 +9,12 @@
  *
  * Integers are little-endian. A reply carries its request's number; what is
  * pushed carries 0. Fields: u8 u16 u32 u64, id (16 bytes), dev (32), tag
- * (ts u64, writer u64, seq u32), str (u16 length, bytes). */
+ * (ts u64, writer u64, seq u32), str (u16 length, bytes). All records but
+ * three begin with a u16, the length of their fields.
+ *
+ * Released messages and records change in one way: fields are appended, as
+ * later_u8, later_str, ... (see "How the protocol may change" in
+ * doc/protocol.md). */
 #ifndef LR_WIRE_MESSAGES_H
 #define LR_WIRE_MESSAGES_H
 
@@ -20,13 +25,6 @@
 #define LR_VALUE_MAX (256u * 1024)
 #define LR_HEAD_MAX 1024u /* a manifest's head, before its inline value */
 #define LR_BULK_MAX (LR_VALUE_MAX + LR_HEAD_MAX)
-
-/* Oldest and newest version that this build speaks. Builds for tests set
- * others. */
-#ifndef LR_PROTO_MAX
-#define LR_PROTO_MIN 1
-#define LR_PROTO_MAX 1
-#endif
 
 /* clang-format off */
 
@@ -93,14 +91,17 @@
 	F(dev, dev) F(str, name) F(u32, slots) F(u32, gets) F(u32, gives) \
 	F(u64, get_bytes) F(u64, give_bytes)
 
-#define LR_RECORDS(R) \
-	R(SLOTNO, slotno)   R(SLOT_CE, slot_ce)  R(SLOT_STATE, slot_state) \
+/* By the ten thousand: without a length, so they never change. */
+#define LR_PLAIN_RECORDS(R) \
+	R(SLOTNO, slotno)   R(SLOT_CE, slot_ce)  R(SLOT_STATE, slot_state)
+#define LR_SIZED_RECORDS(R) \
 	R(ENTRY, entry)     R(MEMBER, member)    R(DEVICE, device) \
 	R(OBJECT, object)   R(LISTED, listed)    R(DONOR, donor) \
 	R(PENDING, pending) R(TEXT, text)        R(EVENT, event) \
 	R(COPY, copy)       R(WHICH, which)      R(VERIFIED, verified) \
 	R(GIVEN, given)     R(REACH, reach)      R(INVITE, invite) \
 	R(LOSS, loss)       R(MOVE, move)
+#define LR_RECORDS(R) LR_PLAIN_RECORDS(R) LR_SIZED_RECORDS(R)
 
 /* --- messages ----------------------------------------------------------- */
 

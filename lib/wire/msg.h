@@ -3,8 +3,9 @@
  * struct lr_msg_name, lr_enc_name() and lr_dec_name(); for each record struct
  * lr_rec_name, lr_enc_rec_name() and lr_dec_rec_name(). Pure.
  *
- * A decoder reads exactly the fields; strings point into the frame. Message
- * decoders take the whole meta part and demand that it is consumed. */
+ * A decoder takes a message's whole meta part, or a record by its length; what
+ * stands behind the fields it knows was written by a newer version, and is left
+ * alone. Strings point into the frame. */
 #ifndef LR_WIRE_MSG_H
 #define LR_WIRE_MSG_H
 
@@ -29,6 +30,29 @@ typedef struct lr_id lr_t_id;
 typedef struct lr_dev lr_t_dev;
 typedef struct lr_tag lr_t_tag;
 typedef struct lr_str lr_t_str;
+
+/* Fields that were appended to a message or record that older versions send:
+ * zero (or the empty text) where the bytes end before them. */
+#define LR_LATER(type)                                                         \
+	typedef lr_t_##type lr_t_later_##type;                                 \
+	static inline void lr_w_later_##type(struct lr_writer *w,              \
+					     lr_t_##type v)                    \
+	{                                                                      \
+		lr_w_##type(w, v);                                             \
+	}                                                                      \
+	static inline lr_t_##type lr_r_later_##type(struct lr_reader *r)       \
+	{                                                                      \
+		struct lr_reader none = { .bad = true };                       \
+		return lr_r_##type(r->left ? r : &none);                       \
+	}
+LR_LATER(u8)
+LR_LATER(u16)
+LR_LATER(u32)
+LR_LATER(u64)
+LR_LATER(id)
+LR_LATER(dev)
+LR_LATER(str)
+#undef LR_LATER
 
 #define LR_FIELD(type, name) lr_t_##type name;
 #define LR_DECLARE_MSG(num, NAME, name, bulk, doc)                             \
@@ -60,10 +84,12 @@ struct lr_header {
 };
 
 void lr_enc_header(uint8_t out[LR_HEADER_BYTES], const struct lr_header *h);
-/* Reads 16 bytes and checks number and lengths against the table; false: the
- * peer speaks something else, close the link. */
+/* Reads 16 bytes and checks the lengths against the table; false: the peer
+ * speaks something else, close the link. A number that is not in the table may
+ * be a newer version's. */
 bool lr_dec_header(const uint8_t in[LR_HEADER_BYTES], struct lr_header *ret);
 
+bool lr_msg_known(unsigned type);
 const char *lr_msg_name(unsigned type); /* "GET", or "?" */
 uint32_t lr_msg_bulk_max(unsigned type);
 

@@ -3,6 +3,13 @@
 
 #include <stdio.h>
 
+/* Version 1 was never released: its records had no length. */
+#ifndef LR_PROTO_MAX /* builds for tests set others */
+#define LR_PROTO_MIN 2
+#define LR_PROTO_MAX 2
+#endif
+const uint16_t lr_proto_min = LR_PROTO_MIN, lr_proto_max = LR_PROTO_MAX;
+
 bool lr_version_read(const void *meta, size_t len, struct lr_msg_hello *ret)
 {
 	struct lr_reader r = lr_reader(meta, len);
@@ -14,21 +21,21 @@ bool lr_version_read(const void *meta, size_t len, struct lr_msg_hello *ret)
 
 uint16_t lr_version_common(const struct lr_msg_hello *m)
 {
-	uint16_t best = m->proto_max < LR_PROTO_MAX ? m->proto_max :
-						      LR_PROTO_MAX;
+	uint16_t best = m->proto_max < lr_proto_max ? m->proto_max :
+						      lr_proto_max;
 
-	return best >= m->proto_min && best >= LR_PROTO_MIN ? best : 0;
+	return best >= m->proto_min && best >= lr_proto_min ? best : 0;
 }
 
 void lr_version_refusal(const struct lr_msg_hello *m, const char *us,
 			char *out, size_t cap)
 {
-	bool we_are_old = m->proto_min > LR_PROTO_MAX;
+	bool we_are_old = m->proto_min > lr_proto_max;
 
 	snprintf(out, cap,
 		 "this %s (lanram %s) speaks protocol %u to %u, that machine "
 		 "%u to %u: upgrade %s%s",
-		 us, PACKAGE_VERSION, LR_PROTO_MIN, LR_PROTO_MAX,
+		 us, PACKAGE_VERSION, lr_proto_min, lr_proto_max,
 		 m->proto_min, m->proto_max,
 		 we_are_old ? "the " : "that machine",
 		 we_are_old ? us : "");

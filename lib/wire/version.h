@@ -5,6 +5,9 @@
 
 #include "wire/msg.h"
 
+/* Oldest and newest that this build speaks. */
+extern const uint16_t lr_proto_min, lr_proto_max;
+
 /* What stands first in every HELLO, of versions to come, too; nothing else is
  * read. False: it is none. */
 bool lr_version_read(const void *meta, size_t len, struct lr_msg_hello *ret);

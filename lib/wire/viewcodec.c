@@ -71,7 +71,7 @@ static void put_nth_slot(const struct lr_view_enc *it, size_t n,
 }
 
 /* One item, all of it or nothing. */
-#define ITEM_MAX (1 + 8 + 32 + 32 + 2 + 1 + 2 + LR_NAME_MAX + 2 + LR_ADDRS_MAX)
+#define ITEM_MAX (1 + 2 + 8 + 32 + 32 + 2 + 1 + 2 + LR_NAME_MAX + 2 + LR_ADDRS_MAX)
 _Static_assert(ITEM_MAX >= 1 + LR_CFG_BYTES_MAX, "a cfg fits too");
 
 static bool put_item(struct lr_view_enc *it, uint8_t *item, size_t *ret_len)

@@ -8,6 +8,7 @@
 #include "core/terms.h"
 #include "net/identity.h"
 #include "net/link.h"
+#include "wire/version.h"
 
 #define ASKS 60
 
@@ -55,8 +56,8 @@ static const struct lr_link_ops ops = {.close_cb = close_cb};
 
 static void open_cb(struct lr_link *link, enum lr_err why, void *arg)
 {
-	struct lr_msg_hello m = {.proto_min = LR_PROTO_MIN,
-				 .proto_max = LR_PROTO_MAX,
+	struct lr_msg_hello m = {.proto_min = lr_proto_min,
+				 .proto_max = lr_proto_max,
 				 .role = LR_LINK_REQUESTER};
 
 	(void)arg;

@@ -11,6 +11,21 @@ tests_lab_check_history_SOURCES = tests/lab/check-history.c \
 	tests/sim/lin.c tests/sim/lin.h
 tests_lab_check_history_LDADD = lib/client/liblrclient.la
 
+# Other versions, as far as links can tell, for tests/lab/test_versions.py: one
+# whose messages and records have all grown and that speaks what we speak, too,
+# and one that speaks nothing of ours. What they are made of comes first, the
+# rest is taken from the libraries.
+check_PROGRAMS += tests/lab/lanramd-grown tests/lab/lanramd-apart
+tests_lab_lanramd_grown_SOURCES = daemon/main.c lib/wire/msg.c \
+	lib/wire/version.c
+tests_lab_lanramd_grown_CPPFLAGS = $(AM_CPPFLAGS) -DLR_GROWN \
+	-DLR_PROTO_MIN=2 -DLR_PROTO_MAX=8
+tests_lab_lanramd_grown_LDADD = $(daemon_lanramd_LDADD)
+tests_lab_lanramd_apart_SOURCES = daemon/main.c lib/wire/version.c
+tests_lab_lanramd_apart_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DLR_PROTO_MIN=8 -DLR_PROTO_MAX=9
+tests_lab_lanramd_apart_LDADD = $(daemon_lanramd_LDADD)
+
 EXTRA_DIST += tests/lab/installed
 TESTS += tests/lab/test-check-history
 dist_check_SCRIPTS += tests/lab/test-check-history

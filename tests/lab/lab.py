@@ -327,10 +327,10 @@ leave_wait_s = {leave_wait_s}; {donor} }};
 """)
         return self
 
-    def start(self, role, env=None):
+    def start(self, role, env=None, program="lanramd"):
         old = self.daemons.get(role)
         check(not old or not old.running(), f"{role} runs already")
-        argv = [PROGRAMS.find("lanramd"), role, "--config",
+        argv = [PROGRAMS.find(program), role, "--config",
                 os.path.join(self.dir, "lanram.conf")]
         d = self.spawn(role, *argv, env=env)
         d.expected = 0

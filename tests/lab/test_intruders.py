@@ -11,7 +11,7 @@ from pool import Ledger, Pool
 
 DONOR, BEAT, REQUESTER, DATA, LOCAL = 1, 2, 3, 4, 5
 CODES = {"PERMISSION": 10, "NOT_ADMITTED": 11, "VERSION": 19}
-HELLO = "HELLO:proto_min=1,proto_max=1,role=%d"
+HELLO = "HELLO:proto_min=2,proto_max=2,role=%d"
 NOBODY = "65534"
 AS_NOBODY = ("setpriv", "--reuid", NOBODY, "--regid", NOBODY,
              "--clear-groups", "--")

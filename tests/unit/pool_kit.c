@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pool_kit.h"
+#include "wire/version.h"
 
 #include <xxhash.h>
 
@@ -45,7 +46,7 @@ static void drop_link(struct pool *p, struct lr_link *link)
 
 static struct lr_msg_welcome welcome_of(struct pool *p)
 {
-	return (struct lr_msg_welcome){.proto = LR_PROTO_MAX,
+	return (struct lr_msg_welcome){.proto = lr_proto_max,
 				       .pool = *lr_identity_dev(p->id),
 				       .run = p->view.run,
 				       .epoch = p->view.epoch,

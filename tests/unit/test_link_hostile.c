@@ -67,8 +67,8 @@ static void expect_protocol_error(unsigned type, uint32_t bulk, unsigned meta)
 	kit_done(&kit);
 }
 
-/* A header that promises too much, or names no message, gets a coded error and
- * the link closes, before anything is allocated for it. */
+/* A header that promises too much gets a coded error and the link closes,
+ * before anything is allocated for it. */
 static void test_bad_headers(void **state)
 {
 	(void)state;
@@ -76,9 +76,74 @@ static void test_bad_headers(void **state)
 	expect_protocol_error(LR_M_PUT, UINT32_MAX, 0);
 	expect_protocol_error(LR_M_PING, 1, 8);
 	expect_protocol_error(LR_M_PUT, 0, LR_META_MAX + 1);
-	expect_protocol_error(95, 0, 0);
 	expect_protocol_error(0, 0, 0);
-	expect_protocol_error(65535, 0, 0);
+	expect_protocol_error(65535, LR_BULK_MAX + 1, 0);
+	expect_protocol_error(65535, 0, LR_META_MAX + 1);
+}
+
+static void put_unknown(int fd, uint64_t req)
+{
+	struct lr_header h = {.type = 60000, .req = req, .meta = 3, .bulk = 5};
+	uint8_t b[LR_HEADER_BYTES + 8] = {0};
+
+	lr_enc_header(b, &h);
+	assert_int_equal(send(fd, b, sizeof b, 0), sizeof b);
+}
+
+/* What a newer version pushes is passed over, what it asks is answered: with
+ * who is to be upgraded. The link goes on. */
+static void test_newer(void **state)
+{
+	uint8_t buf[1000];
+	struct lr_header h;
+	struct lr_msg_error m;
+	int fd = raw_pair(KIT_CLEAR);
+
+	(void)state;
+	put_unknown(fd, 0);
+	put_unknown(fd, 77);
+	put_header(fd, LR_M_PUT, 0, 0);
+	KIT_UNTIL(&kit, kit.server.frames == 1);
+	shutdown(fd, SHUT_WR);
+	KIT_UNTIL(&kit, kit.server.closed);
+	assert_true(read_to_end(fd, buf, sizeof buf) > LR_HEADER_BYTES);
+	assert_true(lr_dec_header(buf, &h));
+	assert_int_equal(h.type, LR_M_ERROR);
+	assert_int_equal(h.req, 77);
+	assert_true(lr_dec_error(buf + LR_HEADER_BYTES, h.meta, &m));
+	assert_int_equal(m.err, LR_E_VERSION);
+	assert_non_null(memmem(m.text.p, m.text.n, "message 60000", 13));
+	close(fd);
+	kit_done(&kit);
+}
+
+static void version_cb(struct lr_link *link, enum lr_err err,
+		       const struct lr_frame *f, void *arg)
+{
+	(void)link;
+	assert_null(f);
+	*(enum lr_err *)arg = err;
+}
+
+/* An answer that we cannot read is one of another version, and no text. */
+static void test_newer_answer(void **state)
+{
+	struct lr_msg_ping ping = {1};
+	enum lr_err err = LR_E_OK;
+	int fd = raw_pair(KIT_CLEAR);
+	uint8_t buf[100];
+	struct lr_header h;
+
+	(void)state;
+	LR_REQUEST(kit.server.link, PING, ping, &ping, NULL, 60000, version_cb,
+		   &err);
+	KIT_UNTIL(&kit, recv(fd, buf, sizeof buf, MSG_DONTWAIT) > 0);
+	assert_true(lr_dec_header(buf, &h));
+	put_unknown(fd, h.req);
+	KIT_UNTIL(&kit, err != LR_E_OK);
+	assert_int_equal(err, LR_E_VERSION);
+	close(fd);
+	kit_done(&kit);
 }
 
 /* A frame over the link's own limit closes it; one at the limit passes, also
@@ -350,6 +415,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_headers),
+		cmocka_unit_test(test_newer),
+		cmocka_unit_test(test_newer_answer),
 		cmocka_unit_test(test_own_limit),
 		cmocka_unit_test(test_torn),
 		cmocka_unit_test(test_cut),

@@ -17,26 +17,26 @@ static uint16_t common(unsigned min, unsigned max)
 static void agreed(void **state)
 {
 	(void)state;
-	assert_int_equal(common(LR_PROTO_MAX, LR_PROTO_MAX), LR_PROTO_MAX);
-	assert_int_equal(common(1, LR_PROTO_MAX + 5), LR_PROTO_MAX);
-	assert_int_equal(common(LR_PROTO_MIN, LR_PROTO_MIN), LR_PROTO_MIN);
-	assert_int_equal(common(LR_PROTO_MAX + 1, LR_PROTO_MAX + 5), 0);
-	assert_int_equal(common(0, LR_PROTO_MIN - 1), 0);
+	assert_int_equal(common(lr_proto_max, lr_proto_max), lr_proto_max);
+	assert_int_equal(common(1, lr_proto_max + 5), lr_proto_max);
+	assert_int_equal(common(lr_proto_min, lr_proto_min), lr_proto_min);
+	assert_int_equal(common(lr_proto_max + 1, lr_proto_max + 5), 0);
+	assert_int_equal(common(0, lr_proto_min - 1), 0);
 	assert_int_equal(common(9, 1), 0);
 }
 
 /* The refusal names the side that is too old. */
 static void refused(void **state)
 {
-	struct lr_msg_hello m = { .proto_min = LR_PROTO_MAX + 1,
-				  .proto_max = LR_PROTO_MAX + 3 };
+	struct lr_msg_hello m = { .proto_min = lr_proto_max + 1,
+				  .proto_max = lr_proto_max + 3 };
 	char text[256];
 
 	(void)state;
 	lr_version_refusal(&m, "coordinator", text, sizeof text);
 	assert_non_null(strstr(text, "upgrade the coordinator"));
 	m.proto_min = 0;
-	m.proto_max = LR_PROTO_MIN - 1;
+	m.proto_max = lr_proto_min - 1;
 	lr_version_refusal(&m, "coordinator", text, sizeof text);
 	assert_non_null(strstr(text, "upgrade that machine"));
 }

@@ -70,12 +70,14 @@ static lr_t_str fill_str(void)
 }
 
 #define same_int(a, b) ((a) == (b))
+#define fill_later_dev fill_dev
 #define same_u8	       same_int
 #define same_u16       same_int
 #define same_u32       same_int
 #define same_u64       same_int
 #define same_id(a, b)  lr_id_eq(&(a), &(b))
 #define same_dev(a, b) lr_dev_eq(&(a), &(b))
+#define same_later_dev same_dev
 #define same_tag(a, b) (lr_tag_cmp(&(a), &(b)) == 0)
 #define same_str(a, b) ((a).n == (b).n && !memcmp((a).p, (b).p, (a).n))
 
@@ -90,6 +92,7 @@ struct row {
 	/* Reads `len` bytes; true: accepted and as made. */
 	bool (*back)(const uint8_t *p, size_t len, unsigned from);
 	const char *fields; /* "type name " each */
+	bool sized;	    /* begins with its length */
 };
 
 #define FILL(type, field) m.field = fill_##type();
@@ -126,7 +129,7 @@ struct row {
 	{                                                             \
 		struct lr_reader r = lr_reader(p, len);               \
 		struct lr_rec_##name m;                               \
-		bool ok = lr_dec_rec_##name(&r, &m) && lr_r_done(&r); \
+		bool ok = lr_dec_rec_##name(&r, &m);                  \
 		step = from;                                          \
 		if (ok)                                               \
 			LR_REC_##NAME(SAME) return ok;                \
@@ -138,21 +141,21 @@ LR_RECORDS(REC_FUNCTIONS)
 
 static const struct row messages[] = {
 #define MSG_ROW(num, NAME, name, bulk, doc) \
-	{#NAME, num, bulk, doc, make_##name, back_##name, LR_MSG_##NAME(TELL)},
+	{#NAME, num, bulk, doc, make_##name, back_##name, LR_MSG_##NAME(TELL), \
+	 false},
 	LR_MESSAGES(MSG_ROW)
 #undef MSG_ROW
 };
 static const struct row records[] = {
-#define REC_ROW(NAME, name) \
-	{#name,             \
-	 0,                 \
-	 0,                 \
-	 "",                \
-	 make_rec_##name,   \
-	 back_rec_##name,   \
-	 LR_REC_##NAME(TELL)},
-	LR_RECORDS(REC_ROW)
-#undef REC_ROW
+#define PLAIN_ROW(NAME, name)                                       \
+	{#name,        0, 0, "", make_rec_##name, back_rec_##name, \
+	 LR_REC_##NAME(TELL), false},
+#define SIZED_ROW(NAME, name)                                       \
+	{#name,        0, 0, "", make_rec_##name, back_rec_##name, \
+	 LR_REC_##NAME(TELL), true},
+	LR_PLAIN_RECORDS(PLAIN_ROW) LR_SIZED_RECORDS(SIZED_ROW)
+#undef PLAIN_ROW
+#undef SIZED_ROW
 };
 
 #define ROWS (countof(messages) + countof(records))
@@ -172,6 +175,37 @@ static size_t make(size_t i, uint8_t buf[META_MAX])
 	nth(i)->make(&w);
 	assert_false(w.bad);
 	return w.len;
+}
+
+static size_t width(const char *type)
+{
+	static const struct {
+		const char *type;
+		size_t bytes;
+	} all[] = {{"u8", 1},  {"u16", 2},  {"u32", 4},	 {"u64", 8},
+		   {"id", 16}, {"dev", 32}, {"tag", 20}, {"str", 0}};
+
+	if (!strncmp(type, "later_", 6))
+		type += 6;
+	for (size_t i = 0; i < countof(all); i++)
+		if (!strcmp(all[i].type, type))
+			return all[i].bytes;
+	fail_msg("type %s", type);
+	return 0;
+}
+
+/* How many bytes of it an older version leaves out. */
+static size_t later(size_t i)
+{
+	char type[16], name[32];
+	size_t sum = 0;
+	int n;
+
+	for (const char *f = nth(i)->fields;
+	     sscanf(f, "%15s %31s %n", type, name, &n) == 2; f += n)
+		if (!strncmp(type, "later_", 6))
+			sum += width(type);
+	return sum;
 }
 
 /* --- golden bytes ------------------------------------------------------- */
@@ -230,19 +264,30 @@ static void golden(void **state)
 	free(text);
 }
 
-/* What was written is read back field by field; a body cut anywhere and one
- * with a byte too many are refused. */
+/* A record's length counts what stands behind it. */
+static void set_size(size_t i, uint8_t *buf, size_t n)
+{
+	struct lr_writer w = lr_writer(buf, 2);
+
+	if (nth(i)->sized)
+		lr_w_u16(&w, (uint16_t)(n - 2));
+}
+
+/* What was written is read back field by field, also where a newer version has
+ * appended to it; a body cut anywhere is refused. */
 static void round_trips(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ROWS; i++) {
-		uint8_t buf[META_MAX + 1];
+		uint8_t buf[META_MAX + 3];
 		size_t n = make(i, buf);
 
-		buf[n] = 0;
 		assert_true(nth(i)->back(buf, n, (unsigned)i));
-		assert_false(nth(i)->back(buf, n + 1, (unsigned)i));
-		for (size_t cut = 0; cut < n; cut++) {
+		memset(buf + n, 0xee, 3);
+		set_size(i, buf, n + 3);
+		assert_true(nth(i)->back(buf, n + 3, (unsigned)i));
+		set_size(i, buf, n);
+		for (size_t cut = 0; cut < n - later(i); cut++) {
 			uint8_t *exact = malloc(cut ? cut : 1);
 
 			assert_non_null(exact); /* ASan sees a read beyond */
@@ -250,6 +295,62 @@ static void round_trips(void **state)
 			assert_false(nth(i)->back(exact, cut, (unsigned)i));
 			free(exact);
 		}
+	}
+}
+
+/* Fields are appended, and only so: whoever sends none of the later ones is
+ * understood, and they are zero. A record says its own length, and what
+ * follows it is the next one's. */
+static void appended(void **state)
+{
+	struct lr_rec_copy one = {.name = {"x", 1}, .synced = 7}, back;
+	uint8_t buf[256];
+	struct lr_writer w = lr_writer(buf, sizeof buf);
+	struct lr_reader r, in;
+
+	(void)state;
+	lr_enc_rec_copy(&w, &one);
+	buf[0] += 3;
+	lr_w_bytes(&w, "new", 3);
+	lr_enc_rec_copy(&w, &one);
+	r = lr_reader(buf, w.len);
+	for (int i = 0; i < 2; i++) {
+		assert_true(lr_dec_rec_copy(&r, &back));
+		assert_int_equal(back.synced, 7);
+	}
+	assert_true(lr_r_done(&r));
+	buf[0] = 1; /* less than its fields */
+	r = lr_reader(buf, w.len);
+	assert_false(lr_dec_rec_copy(&r, &back));
+	assert_true(r.bad);
+
+	in = lr_reader("\x05", 1);
+	assert_int_equal(lr_r_later_u8(&in), 5);
+	assert_int_equal(lr_r_later_u8(&in), 0);
+	assert_int_equal(lr_r_later_u64(&in), 0);
+	assert_int_equal(lr_r_later_str(&in).n, 0);
+	assert_non_null(lr_r_later_str(&in).p);
+	assert_true(lr_r_done(&in));
+	in = lr_reader("\x05", 1);
+	assert_int_equal(lr_r_later_u16(&in), 0); /* cut, not left out */
+	assert_true(in.bad);
+	lr_r_later_u8(&in);
+	assert_true(in.bad);
+}
+
+/* The later fields stand behind all others. */
+static void later_is_last(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS; i++) {
+		const char *first = strstr(nth(i)->fields, "later_");
+		size_t all = 0, n = 0;
+
+		for (const char *at = first; at && *at; at++)
+			all += *at == ' ';
+		for (const char *at = first; at; at = strstr(at + 1, "later_"))
+			n++;
+		assert_int_equal(all, 2 * n);
 	}
 }
 
@@ -330,9 +431,16 @@ static void header_limits(void **state)
 		assert_false(header_ok(0, UINT16_MAX, num));
 	}
 	assert_false(header_ok(0, 0, 0));
-	assert_false(header_ok(0, 0, LR_MSG_NUMBERS));
-	assert_false(header_ok(0, 0, 15));
-	assert_false(header_ok(0, 0, 65535));
+	/* Of a newer version. */
+	assert_true(header_ok(LR_BULK_MAX, LR_META_MAX, 15));
+	assert_true(header_ok(LR_BULK_MAX, LR_META_MAX, LR_MSG_NUMBERS));
+	assert_true(header_ok(0, 0, 65535));
+	assert_false(header_ok(LR_BULK_MAX + 1, 0, 65535));
+	assert_false(header_ok(0, LR_META_MAX + 1, 65535));
+	assert_true(lr_msg_known(LR_M_HELLO));
+	assert_false(lr_msg_known(0));
+	assert_false(lr_msg_known(15));
+	assert_false(lr_msg_known(65535));
 }
 
 /* A configuration in bulk: known bytes, all cuts refused, nothing impossible
@@ -428,21 +536,6 @@ static void cursor(void **state)
 
 /* --- byte tables -------------------------------------------------------- */
 
-static size_t width(const char *type)
-{
-	static const struct {
-		const char *type;
-		size_t bytes;
-	} all[] = {{"u8", 1},  {"u16", 2},  {"u32", 4},	 {"u64", 8},
-		   {"id", 16}, {"dev", 32}, {"tag", 20}, {"str", 0}};
-
-	for (size_t i = 0; i < countof(all); i++)
-		if (!strcmp(all[i].type, type))
-			return all[i].bytes;
-	fail_msg("type %s", type);
-	return 0;
-}
-
 /* "| 0 | u16 | slot |": no offset once a text has gone before. */
 static void print_fields(FILE *f, const char *fields)
 {
@@ -520,6 +613,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(golden),
 		cmocka_unit_test(round_trips),
+		cmocka_unit_test(appended),
+		cmocka_unit_test(later_is_last),
 		cmocka_unit_test(hostile),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(header_limits),

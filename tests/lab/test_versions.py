@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Machines that run different versions of lanram."""
+from lab import check, wait_until
+from pool import KIB, MIB, Pool, data_of
+
+
+def use(p, seed):
+    """Small and large values, names and lists, through whatever runs."""
+    for n, size in enumerate((100, 300 * KIB, 2 * MIB)):
+        data = data_of(seed + n, size)
+        ref = p.elm.lanram("store", "-", "--name", f"v{seed + n}",
+                           stdin=data).text
+        check(p.elm.lanram("retrieve", ref).out == data, f"{size} bytes")
+    p.elm.lanram("name", "set", "who", str(seed))
+    check(p.elm.lanram("name", "get", "who").out == str(seed).encode(),
+          "the name")
+    names = {r["name"] for r in p.elm.json("list")}
+    check({f"v{seed + n}" for n in range(3)} <= names, f"listed: {names}")
+    check(p.status()["donors"]["up"] == len(p.donors), "status")
+
+
+def mixed(lab, old, new):
+    """A pool of which some machines run a later version; both copies of what
+    is stored are on one of either."""
+    p = Pool(lab, donors=("birch", "cedar"), start=False)
+    programs = {"coordinator": new, "birch": new, "cedar": old,
+                "requester": old}
+    p.anvil.start("coordinator", program=programs["coordinator"])
+    p.donors[0].start("donor", program=programs["birch"])
+    p.donors[1].start("donor", program=programs["cedar"])
+    p.elm.start("requester", program=programs["requester"])
+    p.wait_up(2, 40)
+    use(p, 1)
+    # Each copies what it had from the other.
+    for d, program in zip(p.donors, (new, old)):
+        d.daemons["donor"].kill()
+        d.start("donor", program=program)
+        p.wait_whole(60, donors=2)
+    use(p, 11)
+
+
+def test_newer_coordinator(lab):
+    """A coordinator and a donor whose messages have all grown serve an older
+    donor and an older requester: stored, copied, named, listed."""
+    mixed(lab, "lanramd", "lanramd-grown")
+
+
+def test_older_coordinator(lab):
+    """And an older coordinator serves newer ones."""
+    mixed(lab, "lanramd-grown", "lanramd")
+
+
+def test_apart(lab):
+    """Versions that have nothing in common do not speak, and each side's user
+    is told what to upgrade."""
+    p = Pool(lab, donors=("birch",), start=False)
+    p.anvil.start("coordinator")
+    newer = p.donors[0].start("donor", program="lanramd-apart")
+    p.elm.start("requester")
+    wait_until(lambda: "upgrade the coordinator" in newer.log_text(), 30,
+               "the newer donor says that the coordinator is too old")
+    p.elm.lanram("status", expect=(0, 4))
+    p.anvil.daemons["coordinator"].kill()
+    p.anvil.start("coordinator", program="lanramd-apart")
+    wait_until(lambda: "upgrade that machine" in
+               p.elm.lanram("status", expect=(0, 4)).err, 30,
+               "the older requester is told to be upgraded")
