@@ -9,7 +9,8 @@ TESTS += $(client_tests)
 client_libs = lib/client/liblrclient.la $(CMOCKA_LIBS)
 
 tests_unit_test_direct_SOURCES = tests/unit/test_direct.c \
-	tests/unit/pool_kit.c tests/unit/pool_kit.h
+	tests/unit/pool_kit.c tests/unit/pool_kit.h tests/unit/pool_kit_i.h \
+	tests/unit/pool_kit_donor.c
 tests_unit_test_direct_LDADD = $(client_libs)
 tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
 tests_unit_test_hash_LDADD = $(client_libs)

@@ -119,4 +119,11 @@ bool kit_healed(struct kit *k);
 unsigned kit_unavailable(struct kit *k);
 unsigned kit_holding(struct kit *k, unsigned donor); /* cfgs that name it */
 
+/* For tests of one behaviour. */
+#define KIT_POOL_SLOTS 24u /* 8 of each class */
+void kit_assert_fine(struct kit *k);
+/* A healed pool of `n` donors, with three writes in each slot. */
+void kit_pool(struct kit *k, unsigned n, unsigned donors);
+void kit_end(struct kit *k);
+
 #endif

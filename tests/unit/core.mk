@@ -50,9 +50,13 @@ tests_unit_test_sync_LDADD = $(core_libs)
 
 # The coordinator's rules: one at a time; under chance, with those that can be
 # taken away; and with a copy of the core whose allocations fail.
-coord_tests = tests/unit/test_coord tests/unit/test_coord_shed \
-	tests/unit/test_coord_chaos tests/unit/test_coord_memory
-coord_kit = tests/unit/coord_kit.c tests/unit/coord_kit.h tests/unit/unit.h
+coord_tests = tests/unit/test_coord tests/unit/test_coord_restart \
+	tests/unit/test_coord_shed tests/unit/test_coord_chaos \
+	tests/unit/test_coord_memory
+coord_kit = tests/unit/coord_kit.c tests/unit/coord_kit.h \
+	tests/unit/coord_kit_i.h tests/unit/coord_kit_check.c \
+	tests/unit/coord_kit_coord.c tests/unit/coord_kit_donor.c \
+	tests/unit/unit.h
 coord_core = lib/core/coord.c lib/core/coord_acts.c lib/core/coord_change.c \
 	lib/core/coord_decide.c lib/core/coord_health.c lib/core/coord_leave.c \
 	lib/core/coord_loss.c \
@@ -65,6 +69,9 @@ check_PROGRAMS += $(coord_tests)
 TESTS += $(coord_tests)
 tests_unit_test_coord_SOURCES = tests/unit/test_coord.c $(coord_kit)
 tests_unit_test_coord_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
+tests_unit_test_coord_restart_SOURCES = tests/unit/test_coord_restart.c \
+	$(coord_kit)
+tests_unit_test_coord_restart_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
 tests_unit_test_coord_shed_SOURCES = tests/unit/test_coord_shed.c $(coord_kit)
 tests_unit_test_coord_shed_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
 tests_unit_test_coord_chaos_SOURCES = tests/unit/test_coord_chaos.c \
