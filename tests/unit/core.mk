@@ -3,16 +3,23 @@
 # placement, lending, suspicion, the catalog, histograms, progress
 core_pool_tests = \
 	tests/unit/test_catalog \
+	tests/unit/test_catalog_find \
 	tests/unit/test_elastic \
 	tests/unit/test_hist \
 	tests/unit/test_pace \
 	tests/unit/test_placement \
+	tests/unit/test_placement_random \
 	tests/unit/test_progress \
 	tests/unit/test_suspect
 check_PROGRAMS += $(core_pool_tests)
 TESTS += $(core_pool_tests)
-tests_unit_test_catalog_SOURCES = tests/unit/test_catalog.c
+catalog_kit = tests/unit/catalog_kit.c tests/unit/catalog_kit.h \
+	tests/unit/unit.h
+tests_unit_test_catalog_SOURCES = tests/unit/test_catalog.c $(catalog_kit)
 tests_unit_test_catalog_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
+tests_unit_test_catalog_find_SOURCES = tests/unit/test_catalog_find.c \
+	$(catalog_kit)
+tests_unit_test_catalog_find_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 tests_unit_test_elastic_SOURCES = tests/unit/test_elastic.c
 tests_unit_test_elastic_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 tests_unit_test_hist_SOURCES = tests/unit/test_hist.c
@@ -21,8 +28,15 @@ tests_unit_test_pace_SOURCES = tests/unit/test_pace.c
 tests_unit_test_pace_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 tests_unit_test_progress_SOURCES = tests/unit/test_progress.c
 tests_unit_test_progress_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
-tests_unit_test_placement_SOURCES = tests/unit/test_placement.c
+placement_kit = tests/unit/placement_kit.c tests/unit/placement_kit.h \
+	tests/unit/unit.h
+tests_unit_test_placement_SOURCES = tests/unit/test_placement.c \
+	$(placement_kit)
 tests_unit_test_placement_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
+tests_unit_test_placement_random_SOURCES = \
+	tests/unit/test_placement_random.c $(placement_kit)
+tests_unit_test_placement_random_LDADD = lib/core/liblrcore.la \
+	$(CMOCKA_LIBS) -lm
 tests_unit_test_suspect_SOURCES = tests/unit/test_suspect.c
 tests_unit_test_suspect_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 
