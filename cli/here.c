@@ -81,6 +81,8 @@ static int not_in_pool(const struct cli *c, const struct cli_here *here)
 			       "%s",
 			       here->pool, here->coordinator, here->text);
 	case LR_HERE_WRONG_POOL:
+		if (here->text[0])
+			return out_say(6, "%s", here->text);
 		return out_say(6,
 			       "another pool calls itself \"%s\" here: its "
 			       "key is not the one this machine knows, so it "

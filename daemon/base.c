@@ -170,11 +170,17 @@ void lr_base_say_state(struct lr_base *b, struct lr_attach *a,
 			 *lr_attach_text(a) ? ": " : "", lr_attach_text(a));
 		break;
 	case LR_HERE_WRONG_POOL:
-		snprintf(status, sizeof status,
-			 "another pool calls itself \"%s\" here: its key is "
-			 "not the one this machine knows. If the pool was made "
-			 "anew, remove %s/pool.%s and restart",
-			 b->cfg->pool, b->cfg->state_dir, b->cfg->pool);
+		if (*lr_attach_text(a))
+			snprintf(status, sizeof status, "%s",
+				 lr_attach_text(a));
+		else
+			snprintf(status, sizeof status,
+				 "another pool calls itself \"%s\" here: its "
+				 "key is "
+				 "not the one this machine knows. If the pool "
+				 "was made "
+				 "anew, remove %s/pool.%s and restart",
+				 b->cfg->pool, b->cfg->state_dir, b->cfg->pool);
 		break;
 	case LR_HERE_VERSION:
 		snprintf(status, sizeof status,

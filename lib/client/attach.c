@@ -155,6 +155,23 @@ static bool is_our_pool(const struct lr_attach *a,
 	       !strcmp(name, a->pool_name);
 }
 
+/* Another key than the pinned one, or, at an address from the configuration,
+ * another name than the configured one. */
+static void wrong_pool(struct lr_attach *a, const struct lr_msg_welcome *w)
+{
+	char name[LR_NAME_MAX] = "";
+
+	a->text[0] = '\0';
+	lr_str_copy(w->pool_name, name, sizeof name);
+	if (lr_dev_is_zero(&a->pool) && strcmp(name, a->pool_name) != 0)
+		snprintf(a->text, sizeof a->text,
+			 "the pool at %s is \"%s\", not \"%s\": set `pool` or "
+			 "`coordinator` in lanram.conf right, and restart",
+			 lr_attach_address(a), name, a->pool_name);
+	lr_attach_set_state(a, LR_HERE_WRONG_POOL);
+	drop_link(a, LR_E_WRONG_PEER);
+}
+
 static void welcomed(struct lr_attach *a, const struct lr_msg_welcome *w)
 {
 	bool proven = lr_link_is_local(a->link) ||
@@ -162,8 +179,7 @@ static void welcomed(struct lr_attach *a, const struct lr_msg_welcome *w)
 
 	lr_str_copy(w->name, a->host, sizeof a->host);
 	if (!proven || !is_our_pool(a, w)) {
-		lr_attach_set_state(a, LR_HERE_WRONG_POOL);
-		drop_link(a, LR_E_WRONG_PEER);
+		wrong_pool(a, w);
 		return;
 	}
 	a->pool = w->pool;

@@ -99,11 +99,17 @@ enum lr_err lr_direct_why(const struct lr_direct *d, char *out, size_t cap)
 			 d->pool_name, at);
 		return LR_E_NOT_ADMITTED;
 	case LR_HERE_WRONG_POOL:
-		snprintf(out, cap,
-			 "another pool goes by the name \"%s\" now: its key is "
-			 "not the one this machine knows. If it was made anew, "
-			 "remove the pool.* file in state_dir and restart",
-			 d->pool_name);
+		if (*lr_attach_text(d->attach))
+			snprintf(out, cap, "%s", lr_attach_text(d->attach));
+		else
+			snprintf(out, cap,
+				 "another pool goes by the name \"%s\" now: "
+				 "its key is "
+				 "not the one this machine knows. If it was "
+				 "made anew, "
+				 "remove the pool.* file in state_dir and "
+				 "restart",
+				 d->pool_name);
 		return LR_E_WRONG_PEER;
 	case LR_HERE_SEARCHING:
 		snprintf(out, cap,

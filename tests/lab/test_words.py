@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What it sounds like: the sentences that people read, word for word but for
 numbers."""
+import os
 import re
+import shutil
 
 from lab import check, wait_until
 from pool import MIB, Pool, data_of
@@ -80,7 +82,7 @@ def test_data(lab):
 
 
 def test_not_in(lab):
-    """Not admitted yet, no pool, no daemon."""
+    """Not admitted yet, no pool, a pool of another name, no daemon."""
     p = Pool(lab, donors=(), start=False, admission="ask")
     elm = p.elm
     r = elm.lanram("status", expect=4)
@@ -98,3 +100,11 @@ def test_not_in(lab):
         elm.lanram("status", expect=None)), 15, "asks to be let in")
     sentence(r, r'not admitted yet: pool "lab" on anvil has this machine\'s '
              r"request, code (\w+-\w+-\w+-\w+)\. On anvil: lanram admit \1")
+    elm.daemons["requester"].term()
+    shutil.rmtree(os.path.join(elm.dir, "state"))
+    elm.config(pool="attic", top='coordinator = "%s:7450";' % p.anvil.ip)
+    elm.start("requester")
+    r = wait_until(lambda: (lambda r: r if r.code == 6 else None)(
+        elm.lanram("status", expect=None)), 15, "the wrong pool is named")
+    sentence(r, r'the pool at [\d.:]+ is "lab", not "attic": set `pool` or '
+             r"`coordinator` in lanram\.conf right, and restart")
