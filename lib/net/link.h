@@ -187,6 +187,7 @@ struct lr_accept_limits {
 	unsigned strangers_each; /* per address, default 16 */
 	/* Optional: why a connection was turned away; a fixed text a cause. */
 	void (*note)(void *arg, const char *cause);
+	void *note_arg;
 };
 
 /* `link` is open (open_cb is not called any more); set its ops before

@@ -3,6 +3,8 @@
 noinst_LTLIBRARIES += lib/net/liblrnet.la
 lib_net_liblrnet_la_SOURCES = \
 	lib/net/addr.c \
+	lib/net/bind.c \
+	lib/net/bind.h \
 	lib/net/budget.c \
 	lib/net/dial.c \
 	lib/net/identity.c \
