@@ -51,6 +51,7 @@ int cli_stat(struct cli *c, int argc, char **argv);
 int cli_remove(struct cli *c, int argc, char **argv);
 int cli_status(struct cli *c, int argc, char **argv);
 int cli_donors(struct cli *c, int argc, char **argv);
+int cli_metrics(struct cli *c, int argc, char **argv);
 int cli_doctor(struct cli *c, int argc, char **argv);
 int cli_ping(struct cli *c, int argc, char **argv);
 int cli_pending(struct cli *c, int argc, char **argv);

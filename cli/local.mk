@@ -23,6 +23,7 @@ cli_lanram_SOURCES = \
 	cli/lend.c \
 	cli/list.c \
 	cli/main.c \
+	cli/metrics.c \
 	cli/objects.h \
 	cli/output.c \
 	cli/output.h \

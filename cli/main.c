@@ -113,6 +113,7 @@ static const struct cli_cmd commands[] = {
 	{ "status", "", "the pool at a glance, or why this machine is not in it", 0, 0, json_opts, cli_status },
 	{ "donors", "", "the machines that lend RAM", 0, 0, json_opts, cli_donors },
 	{ "ping", "[DONOR]", "how fast daemon, coordinator and donors answer", 0, 1, json_opts, cli_ping },
+	{ "metrics", "[coordinator|donor|requester]", "what the daemons here count, as Prometheus text", 0, 1, plain_opts, cli_metrics },
 	{ "doctor", "", "what is wrong here, and the command that mends it", 0, 0, json_opts, cli_doctor },
 	{ "pending", "", "machines that ask to be let in", 0, 0, json_opts, cli_pending },
 	{ "admit", "CODE|DEVICE", "let a machine in", 1, 1, admit_opts, cli_admit },

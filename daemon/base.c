@@ -56,6 +56,7 @@ bool lr_base_start(struct lr_base *b, const struct lr_config *cfg,
 
 	memset(b, 0, sizeof *b);
 	b->cfg = cfg;
+	b->started_ms = lr_unix_ms();
 	b->stop_cb = stop_cb;
 	if (!make_folder(cfg->state_dir, 0700) ||
 	    !make_folder(cfg->run_dir, 0755))
@@ -205,16 +206,31 @@ void lr_base_say_state(struct lr_base *b, struct lr_attach *a,
 
 static void note_cb(void *arg, const char *cause)
 {
-	(void)arg;
+	lr_refuse(arg, LR_REFUSED_LIMITS);
 	lr_warn("turned away: %s", cause);
 }
 
-struct lr_accept_limits lr_base_limits(const struct lr_config *cfg)
+struct lr_accept_limits lr_base_limits(struct lr_base *b)
 {
-	return (struct lr_accept_limits){ .half_open = cfg->half_open,
-					  .half_open_each = cfg->half_open_each,
+	return (struct lr_accept_limits){ .half_open = b->cfg->half_open,
+					  .half_open_each =
+						  b->cfg->half_open_each,
 					  .strangers = 256,
-					  .note = note_cb };
+					  .note = note_cb,
+					  .note_arg = &b->refusals };
+}
+
+bool lr_base_metrics(struct lr_base *b, const char *where, lr_metrics_cb cb,
+		     void *arg)
+{
+	char why[512];
+
+	if (!*where ||
+	    lr_metrics_listen(&b->loop, where, cb, arg, &b->http, why,
+			      sizeof why))
+		return true;
+	lr_error("metrics_listen: %s", why);
+	return false;
 }
 
 /* --- the end ------------------------------------------------------------ */
@@ -224,6 +240,8 @@ void lr_base_stop(struct lr_base *b)
 	if (b->browser)
 		lr_browse_stop(b->browser);
 	b->browser = NULL;
+	lr_metrics_close(b->http);
+	b->http = NULL;
 	if (!uv_is_closing((uv_handle_t *)&b->sigterm)) {
 		uv_close((uv_handle_t *)&b->sigterm, NULL);
 		uv_close((uv_handle_t *)&b->sigint, NULL);

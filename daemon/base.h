@@ -6,6 +6,7 @@
 
 #include "client/attach.h"
 #include "client/config.h"
+#include "daemon/metrics.h"
 #include "discovery/discovery.h"
 
 struct lr_base {
@@ -20,6 +21,9 @@ struct lr_base {
 	struct lr_attach *attach[2]; /* who gets what the browser finds */
 	struct lr_attach *pending_for; /* whose code stands in the log */
 	char socket[256];
+	struct lr_metrics_http *http; /* or NULL */
+	struct lr_refusals refusals;
+	uint64_t started_ms; /* Unix */
 };
 
 /* Reads the key `state_dir/device.key`, makes the folders. False: said why. */
@@ -31,8 +35,11 @@ void lr_base_search(struct lr_base *b);
 void lr_base_attach_options(struct lr_base *b, enum lr_role_link role,
 			    uint8_t enrol_roles, struct lr_attach_options *ret);
 /* For listeners that strangers reach. What they turn away is logged, a line a
- * cause and minute. */
-struct lr_accept_limits lr_base_limits(const struct lr_config *cfg);
+ * cause and minute, and counted. */
+struct lr_accept_limits lr_base_limits(struct lr_base *b);
+/* GET /metrics at `where`; "": not at all. False: said why. */
+bool lr_base_metrics(struct lr_base *b, const char *where, lr_metrics_cb cb,
+		     void *arg);
 /* Path of a socket in run_dir. */
 const char *lr_base_socket(struct lr_base *b, const char *name);
 void lr_base_notify(const char *state); /* "READY=1", "STATUS=..." */

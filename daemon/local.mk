@@ -6,6 +6,7 @@ daemon_lanramd_LDADD = daemon/liblrdaemon.a $(daemon_libs)
 noinst_LIBRARIES += daemon/liblrdaemon.a
 daemon_liblrdaemon_a_SOURCES = daemon/base.c daemon/base.h \
 	daemon/log.c daemon/log.h \
+	daemon/metrics.c daemon/metrics.h daemon/metrics_http.c \
 	daemon/coordinator/coordinator.c daemon/coordinator/coordinator.h \
 	daemon/coordinator/state.c daemon/coordinator/state_codec.c \
 	daemon/coordinator/state_codec.h daemon/coordinator/peers.c \
@@ -18,6 +19,7 @@ daemon_liblrdaemon_a_SOURCES = daemon/base.c daemon/base.h \
 	daemon/coordinator/query.c daemon/coordinator/objects.c \
 	daemon/coordinator/browse.c daemon/coordinator/copies.c \
 	daemon/coordinator/watch.c daemon/coordinator/check.c \
+	daemon/coordinator/metrics.c \
 	daemon/donor/check.c daemon/donor/check.h \
 	daemon/donor/donor.c daemon/donor/donor.h daemon/donor/lend.c \
 	daemon/donor/leave.c daemon/donor/local.c daemon/donor/cgroup.c \
@@ -29,9 +31,10 @@ daemon_liblrdaemon_a_SOURCES = daemon/base.c daemon/base.h \
 	daemon/donor/scrub.c daemon/donor/repair.c daemon/donor/report.c \
 	daemon/donor/sweep.c daemon/donor/update.c \
 	daemon/donor/verified.c daemon/donor/given.c daemon/donor/given.h \
+	daemon/donor/serve_link.c daemon/donor/metrics.c \
 	daemon/requester/requester.c daemon/requester/requester.h \
-	daemon/requester/works.c
+	daemon/requester/works.c daemon/requester/metrics.c
 daemon_libs = lib/client/liblrclient.la discovery/liblrdisco.la \
 	lib/store/liblrstore.la lib/net/liblrnet.la lib/wire/liblrwire.la \
 	lib/core/liblrcore.la $(SYSTEMD_LIBS) $(LIBCONFIG_LIBS) \
-	$(AVAHI_LIBS) $(XXHASH_LIBS) $(UV_LIBS) $(OPENSSL_LIBS) -lm
+	$(AVAHI_LIBS) $(MICROHTTPD_LIBS) $(XXHASH_LIBS) $(UV_LIBS) $(OPENSSL_LIBS) -lm

@@ -259,7 +259,7 @@ out:
 
 static bool listen_all(struct lr_coordinator *k)
 {
-	struct lr_accept_limits limits = lr_base_limits(k->b.cfg);
+	struct lr_accept_limits limits = lr_base_limits(&k->b);
 	char why[512];
 
 	if (!lr_listen(&k->b.loop, k->b.cfg->coord_listen, 0, k->pool_tls,
@@ -268,7 +268,8 @@ static bool listen_all(struct lr_coordinator *k)
 	    !lr_listen(&k->b.loop, lr_base_socket(&k->b, "coordinator.sock"),
 		       0666, NULL, &limits, lr_peers_accept_cb, k, &k->local,
 		       why, sizeof why))
-		return true;
+		return lr_base_metrics(&k->b, k->b.cfg->coord_metrics,
+				       lr_coordinator_metrics_cb, k);
 	lr_error("%s", why);
 	return false;
 }

@@ -13,6 +13,7 @@
  *   query.c        what users ask; objects.c: LIST and RESOLVE
  *   watch.c        events, and what is pushed to who watches
  *   check.c        what `lanram doctor` asks
+ *   metrics.c      what is counted, as Prometheus text
  */
 #ifndef LR_COORDINATOR_H
 #define LR_COORDINATOR_H
@@ -44,6 +45,16 @@ struct lr_pending_row { /* one that wants in */
 	char name[LR_NAME_MAX], address[64], code[64];
 	uint64_t since_ms, seen_ms;
 	bool refused;
+};
+
+/* Links as metrics tell them apart. */
+enum lr_peer_kind {
+	LR_PEER_STRANGER, /* not admitted */
+	LR_PEER_DONOR,
+	LR_PEER_BEAT,
+	LR_PEER_REQUESTER,
+	LR_PEER_LOCAL,
+	LR_PEER_KINDS
 };
 
 struct lr_peer { /* a link to us */
@@ -110,6 +121,7 @@ struct lr_coordinator {
 	struct lr_events events;
 	struct lr_watchers *watchers; /* watch.c */
 	uint64_t recovered_ms, recovery_last, recovery_rate;
+	struct lr_times times[LR_PEER_KINDS]; /* frames, by who sent them */
 	bool first_start, starts_paused, stopped;
 	int exit_code;
 	const char *refuse_host; /* first start: who has the name already */
@@ -229,7 +241,14 @@ enum lr_health lr_query_health(const struct lr_coordinator *k,
 struct lr_rec_donor lr_query_donor(const struct lr_coord_row *row,
 				   char *address, size_t cap);
 void lr_query_pending(struct lr_coordinator *k, struct lr_writer *w);
+/* Bytes left to copy, and how many of them go a second. */
+void lr_query_recovery(struct lr_coordinator *k, uint64_t *ret_left,
+		       uint64_t *ret_rate);
 bool lr_query_is_admin(const struct lr_peer *p, uint32_t uid);
+
+/* metrics.c */
+void lr_coordinator_metrics_cb(void *arg, struct lr_metrics *m);
+struct lr_times *lr_coordinator_times(struct lr_peer *p);
 
 /* watch.c: events are kept and told to the log and to who watches. */
 bool lr_watchers_new(struct lr_coordinator *k);

@@ -177,6 +177,7 @@ static void take_hello(struct lr_peer *p, const struct lr_frame *f)
 	}
 	if (!lr_version_common(&m)) {
 		lr_version_refusal(&m, "coordinator", why, sizeof why);
+		lr_refuse(&p->k->b.refusals, LR_REFUSED_VERSION);
 		lr_link_send_error(p->link, f->h.req, LR_E_VERSION, why);
 		lr_link_close(p->link, LR_E_OK);
 		return;
@@ -197,6 +198,7 @@ static void take_hello(struct lr_peer *p, const struct lr_frame *f)
 	p->inc = m.inc;
 	judge(p, &m);
 	if (lr_dev_is_zero(&p->dev)) {
+		lr_refuse(&p->k->b.refusals, LR_REFUSED_PERMISSION);
 		lr_link_send_error(p->link, f->h.req, LR_E_PERMISSION,
 				   "only root and the coordinator's own user "
 				   "may run daemons on its local socket");
@@ -227,6 +229,8 @@ static void take_enrol(struct lr_peer *p, const struct lr_frame *f)
 					    lr_link_address(p->link), why,
 					    sizeof why);
 	r.text = lr_str(why);
+	if (r.state == LR_ENROL_REFUSED)
+		lr_refuse(&p->k->b.refusals, LR_REFUSED_ADMISSION);
 	LR_SEND(p->link, ENROL_R, enrol_r, f->h.req, &r, NULL);
 }
 
@@ -241,8 +245,10 @@ static void take_enrol_invited(struct lr_peer *p, const struct lr_frame *f)
 		return;
 	}
 	why = lr_invites_use(p->k, &p->dev, &m);
-	if (why)
+	if (why) {
 		r.state = LR_ENROL_REFUSED;
+		lr_refuse(&p->k->b.refusals, LR_REFUSED_ADMISSION);
+	}
 	r.text = lr_str(why ? why : "");
 	LR_SEND(p->link, ENROL_R, enrol_r, f->h.req, &r, NULL);
 }
@@ -289,6 +295,8 @@ static void peer_frame_cb(struct lr_link *link, const struct lr_frame *f,
 			  void *arg)
 {
 	struct lr_peer *p = arg;
+	struct lr_times *times = lr_coordinator_times(p);
+	uint64_t begun = uv_hrtime();
 
 	if (f->h.type == LR_M_HELLO) {
 		take_hello(p, f);
@@ -297,6 +305,7 @@ static void peer_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	} else if (f->h.type == LR_M_ENROL_INVITED) {
 		take_enrol_invited(p, f);
 	} else if (!p->admitted) {
+		lr_refuse(&p->k->b.refusals, LR_REFUSED_ADMISSION);
 		lr_link_send_error(link, f->h.req, LR_E_NOT_ADMITTED,
 				   "this device is not admitted");
 		lr_link_close(link, LR_E_OK);
@@ -307,6 +316,7 @@ static void peer_frame_cb(struct lr_link *link, const struct lr_frame *f,
 				   "the coordinator does not answer that");
 	}
 	lr_coordinator_act(p->k);
+	lr_times_add(times, (uv_hrtime() - begun) / 1000);
 }
 
 static void peer_close_cb(struct lr_link *link, enum lr_err why, void *arg)

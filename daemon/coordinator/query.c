@@ -28,6 +28,7 @@ bool lr_query_must_be_admin(struct lr_peer *p, const struct lr_frame *f,
 {
 	if (lr_query_is_admin(p, uid))
 		return true;
+	lr_refuse(&p->k->b.refusals, LR_REFUSED_PERMISSION);
 	lr_query_done(p, f, LR_E_PERMISSION,
 	     "only an admin may do that: root on the coordinator's machine, "
 	     "or on a machine with the admin role");
@@ -119,22 +120,23 @@ enum lr_health lr_query_health(const struct lr_coordinator *k,
 }
 
 /* A rate over the time between two looks of at least 200 ms. */
-static void tell_recovery(struct lr_coordinator *k, struct lr_msg_status_r *r)
+void lr_query_recovery(struct lr_coordinator *k, uint64_t *ret_left,
+		       uint64_t *ret_rate)
 {
-	uint64_t now = lr_now_ms();
+	uint64_t now = lr_now_ms(), left = lr_coord_recovery_left(k->rules);
 
-	r->recovery_left = lr_coord_recovery_left(k->rules);
 	if (now - k->recovered_ms >= 200) {
 		k->recovery_rate =
-			k->recovery_last > r->recovery_left &&
+			k->recovery_last > left &&
 					now - k->recovered_ms < 5000 ?
-				(k->recovery_last - r->recovery_left) * 1000 /
+				(k->recovery_last - left) * 1000 /
 					(now - k->recovered_ms) :
 				0;
-		k->recovery_last = r->recovery_left;
+		k->recovery_last = left;
 		k->recovered_ms = now;
 	}
-	r->recovery_rate = k->recovery_rate;
+	*ret_left = left;
+	*ret_rate = k->recovery_rate;
 }
 
 static void sum_donors(const struct lr_coordinator *k,
@@ -185,7 +187,7 @@ static void serve_status(struct lr_peer *p, const struct lr_frame *f)
 	};
 	r.health = (uint8_t)lr_query_health(k, &s, &w);
 	sum_donors(k, &r);
-	tell_recovery(k, &r);
+	lr_query_recovery(k, &r.recovery_left, &r.recovery_rate);
 	bulk.len = w.len;
 	LR_SEND(p->link, STATUS_R, status_r, f->h.req, &r, &bulk);
 }
@@ -307,6 +309,17 @@ static void serve_pause(struct lr_peer *p, const struct lr_frame *f)
 		    "the rebuild goes on");
 }
 
+/* For who is on this machine: others have the HTTP address, if it is set. */
+static void serve_metrics(struct lr_peer *p, const struct lr_frame *f)
+{
+	if (lr_link_is_local(p->link))
+		lr_metrics_answer(p->link, f->h.req, lr_coordinator_metrics_cb,
+				  p->k);
+	else
+		lr_link_send_error(p->link, f->h.req, LR_E_PERMISSION,
+				   "metrics are told to local programs");
+}
+
 bool lr_query_serve(const struct lr_question *questions, struct lr_peer *p,
 		    const struct lr_frame *f)
 {
@@ -330,6 +343,7 @@ bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f)
 		{ LR_M_WHATIF, serve_whatif },
 		{ LR_M_PAUSE, serve_pause },
 		{ LR_M_REBALANCE, lr_rebalance_serve },
+		{ LR_M_METRICS, serve_metrics },
 		{ 0 },
 	};
 

@@ -293,8 +293,9 @@ static bool start_shard(struct lr_donor *d)
 				      .scrub_ms = d->b.cfg->scrub_s *
 						  UINT64_C(1000),
 				      .listen = d->b.cfg->donor_listen,
-				      .accept = lr_base_limits(d->b.cfg),
+				      .accept = lr_base_limits(&d->b),
 				      .name = d->b.cfg->name,
+				      .refusals = &d->b.refusals,
 				      .to_control = &d->mail };
 	char why[512];
 
@@ -329,7 +330,10 @@ int lr_run_donor(const struct lr_config *cfg)
 	lr_random(&d->inc, sizeof d->inc);
 	if (!lr_lend_start(d) ||
 	    !lr_mailbox_init(&d->mail, &d->b.loop, mail_cb, d) ||
-	    !lr_local_start(d) || !start_shard(d))
+	    !lr_local_start(d) ||
+	    !lr_base_metrics(&d->b, cfg->donor_metrics, lr_donor_metrics_cb,
+			     d) ||
+	    !start_shard(d))
 		return 1;
 	start_attaches(d);
 	uv_timer_init(&d->b.loop, &d->timer);

@@ -6,6 +6,7 @@
  *   lend.c   how much is lent: the owner's word, and what the host has left
  *   leave.c  going: SIGTERM, and what is here alone
  *   local.c  the local socket
+ *   metrics.c  what is counted, as Prometheus text
  */
 #ifndef LR_DONOR_DONOR_H
 #define LR_DONOR_DONOR_H
@@ -55,5 +56,8 @@ void lr_leave_tick(struct lr_donor *d, uint64_t now);
 /* local.c; false: said why */
 bool lr_local_start(struct lr_donor *d);
 void lr_local_stop(struct lr_donor *d);
+
+/* metrics.c */
+void lr_donor_metrics_cb(void *arg, struct lr_metrics *m);
 
 #endif

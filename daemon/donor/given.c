@@ -16,6 +16,7 @@ static void push(struct lr_given *g, uint64_t bytes, uint64_t left,
 		g->last[i].bytes = 0;
 		g->last[i].why = why;
 	}
+	g->total[why == LR_GIVEN_HOST] += bytes;
 	g->last[i].at_ms = now_ms;
 	g->last[i].bytes += bytes;
 	g->last[i].left = left;

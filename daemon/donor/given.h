@@ -15,6 +15,7 @@ struct lr_given {
 	} last[LR_GIVEN_KEPT];
 	unsigned n; /* grows: the nth is at n % KEPT */
 	uint64_t mapped;
+	uint64_t total[2]; /* bytes in all: asked, by the host */
 	bool asked;
 };
 

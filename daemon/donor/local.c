@@ -109,6 +109,9 @@ static void local_frame_cb(struct lr_link *link, const struct lr_frame *f,
 			      lr_attach_link(l->d->control),
 			      lr_identity_dev(l->d->b.identity));
 		break;
+	case LR_M_METRICS:
+		lr_metrics_answer(link, f->h.req, lr_donor_metrics_cb, l->d);
+		break;
 	default:
 		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,
 				   "the donor does not answer that");
@@ -136,7 +139,7 @@ static void local_accept_cb(struct lr_link *link, void *arg)
 
 bool lr_local_start(struct lr_donor *d)
 {
-	struct lr_accept_limits limits = lr_base_limits(d->b.cfg);
+	struct lr_accept_limits limits = lr_base_limits(&d->b);
 	char why[512];
 
 	if (!lr_listen(&d->b.loop, lr_base_socket(&d->b, "donor.sock"), 0666,

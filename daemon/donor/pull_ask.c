@@ -178,6 +178,7 @@ static void fetch_cb(struct lr_link *link, enum lr_err err,
 		return;
 	if (is_answer(err, f, &m)) {
 		p->fetched_bytes += f->h.bulk;
+		lr_count(&p->s->stats.fetched_bytes, f->h.bulk);
 		take_fetched(p, a, &id, &m, f);
 	} else {
 		lr_sync_failed(a->sync, member, lr_now_ms());
@@ -232,6 +233,7 @@ static bool take_shelved(struct lr_pull *p, struct pull_slot *a,
 	    !lr_shard_unshelve(s, a->slot, &e))
 		return false;
 	p->warm_bytes += e.bytes;
+	lr_count(&p->s->stats.warm_bytes, e.bytes);
 	lr_sync_fetched(a->sync, id);
 	return true;
 }

@@ -79,6 +79,8 @@ void lr_scrub_found(struct lr_scrub *c, unsigned corrupt, unsigned repaired)
 {
 	c->corrupt += corrupt;
 	c->repaired += repaired;
+	lr_count(&c->s->stats.corrupt, corrupt);
+	lr_count(&c->s->stats.repaired, repaired);
 }
 
 /* --- step 3 ------------------------------------------------------------------- */
@@ -91,7 +93,7 @@ static void settled_cb(void *arg, const struct lr_entry_result *r)
 
 	c->settling--;
 	if (!c->stopped && (r->err == LR_E_OK || r->err == LR_E_ABSENT))
-		c->repaired++;
+		lr_scrub_found(c, 0, 1);
 	free_if_over(c);
 }
 

@@ -6,7 +6,6 @@
 #include "daemon/base.h"
 #include "daemon/donor/shard.h"
 #include "wire/manifest.h"
-#include "wire/version.h"
 
 void lr_shard_stale(struct lr_shard_link *l, uint64_t req, unsigned n)
 {
@@ -19,6 +18,7 @@ void lr_shard_stale(struct lr_shard_link *l, uint64_t req, unsigned n)
 	if (slot->inst.ce)
 		lr_enc_cfg(&w, n, &slot->inst);
 	bulk.len = w.len;
+	lr_refuse(l->s->o.refusals, LR_REFUSED_STALE);
 	LR_SEND(l->link, STALE, stale, req, &m, bulk.len ? &bulk : NULL);
 }
 
@@ -110,6 +110,16 @@ static uint32_t e_bytes(const struct lr_msg_get_r *r, const struct lr_entry *e)
 	return r->found == LR_FOUND_VALUE ? e->bytes : 0;
 }
 
+/* Of users. */
+static void count_get(struct lr_shard *s, const struct lr_msg_get *m,
+		      const struct lr_msg_get_r *r, const struct lr_entry *e)
+{
+	s->stats.gets++;
+	s->stats.errors += r->found == LR_FOUND_BAD;
+	if (!(m->flags & LR_GET_TAG_ONLY))
+		s->stats.bytes_out += e_bytes(r, e);
+}
+
 static void serve_get(struct lr_shard_link *l, const struct lr_frame *f)
 {
 	struct lr_shard *s = l->s;
@@ -135,12 +145,10 @@ static void serve_get(struct lr_shard_link *l, const struct lr_frame *f)
 		r.sum = e.sum;
 	}
 	s->stats.ops++;
-	if (!(m.flags & LR_GET_SYNC)) {
-		s->stats.gets++;
-		s->stats.errors += r.found == LR_FOUND_BAD;
-		if (!(m.flags & LR_GET_TAG_ONLY))
-			s->stats.bytes_out += e_bytes(&r, &e);
-	}
+	if (m.flags & LR_GET_SYNC)
+		s->serving = LR_SERVED_COPY;
+	else
+		count_get(s, &m, &r, &e);
 	if (r.found == LR_FOUND_VALUE && !(m.flags & LR_GET_TAG_ONLY))
 		reply_value(l, f->h.req, &r, &e);
 	else
@@ -242,6 +250,7 @@ static bool is_requester(const struct lr_shard_link *l)
 
 static void refuse_donor(struct lr_shard_link *l, uint64_t req)
 {
+	lr_refuse(l->s->o.refusals, LR_REFUSED_PERMISSION);
 	lr_link_send_error(l->link, req, LR_E_PERMISSION,
 			   "this device is admitted as donor only: that needs "
 			   "the requester role");
@@ -253,6 +262,14 @@ static bool may_put(const struct lr_shard_link *l, const struct lr_msg_put *m)
 {
 	return is_requester(l) || m->flags & LR_PUT_TOMB ||
 	       m->kind == LR_KIND_NAME;
+}
+
+static void note_refusal(struct lr_shard *s, unsigned err)
+{
+	if (err == LR_E_FULL)
+		lr_refuse(s->o.refusals, LR_REFUSED_FULL);
+	else if (err == LR_E_PERMISSION)
+		lr_refuse(s->o.refusals, LR_REFUSED_PERMISSION);
 }
 
 static void serve_put(struct lr_shard_link *l, const struct lr_frame *f)
@@ -271,6 +288,7 @@ static void serve_put(struct lr_shard_link *l, const struct lr_frame *f)
 	if (!admit(l, f->h.req, m.slot, m.ce, &m.id))
 		return;
 	r.err = (uint16_t)apply_put(l, &m, f, &r.tag);
+	note_refusal(l->s, r.err);
 	l->s->stats.ops++;
 	if (!(m.flags & LR_PUT_REPAIR)) {
 		l->s->stats.puts++;
@@ -375,108 +393,60 @@ static void serve_find(struct lr_shard_link *l, const struct lr_frame *f)
 
 /* --- the rest ----------------------------------------------------------- */
 
-static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
+/* False: it has no latency of its own. */
+static bool serve(struct lr_shard_link *l, const struct lr_frame *f)
 {
 	struct lr_shard *s = l->s;
-	const struct lr_dev *peer = lr_link_peer(l->link);
-	const struct lr_device *d = lr_shard_device(s, peer);
-	struct lr_msg_hello h;
-	char why[256];
-	struct lr_msg_welcome w = { .pool = s->pool,
-				    .inc = s->o.inc,
-				    .run = s->rx->view.run,
-				    .epoch = s->rx->view.epoch,
-				    .admitted = 1,
-				    .pool_name = lr_str(""),
-				    .name = lr_str(s->o.name),
-				    .version = lr_str(PACKAGE_VERSION) };
 
-	if (!lr_version_read(f->meta, f->h.meta, &h)) {
-		lr_link_close(l->link, LR_E_PROTOCOL);
-		return;
+	switch (f->h.type) {
+	case LR_M_GET:
+		s->serving = LR_SERVED_GET;
+		serve_get(l, f);
+		return true;
+	case LR_M_PUT:
+		s->serving = LR_SERVED_PUT;
+		serve_put(l, f);
+		return true;
+	case LR_M_BAR:
+		lr_updates_serve_bar(l, f);
+		return false; /* goes with a GET */
+	case LR_M_UPDATE:
+		s->serving = LR_SERVED_UPDATE;
+		lr_updates_serve(s->updates, l, f);
+		return true;
+	case LR_M_SCAN:
+		s->serving = LR_SERVED_LIST;
+		serve_scan(l, f);
+		return true;
+	case LR_M_FIND:
+		s->serving = LR_SERVED_LIST;
+		serve_find(l, f);
+		return true;
+	case LR_M_DIGEST:
+		lr_scrub_serve_digest(l, f);
+		return false; /* a whole slot */
+	case LR_M_PACE:
+		lr_pull_serve_pace(l, f);
+		return true;
+	case LR_M_VERIFIED:
+		lr_verified_serve(l, f);
+		return false; /* many entries at once */
 	}
-	w.proto = lr_version_common(&h);
-	if (!w.proto) {
-		lr_version_refusal(&h, "donor", why, sizeof why);
-		lr_link_send_error(l->link, f->h.req, LR_E_VERSION, why);
-		lr_link_close(l->link, LR_E_OK);
-		return;
-	}
-	if (!lr_dec_hello(f->meta, f->h.meta, &h)) {
-		lr_link_close(l->link, LR_E_PROTOCOL);
-		return;
-	}
-	l->roles = lr_dev_eq(peer, &s->pool) ? LR_ROLE_ADMIN :
-		   d			     ? d->roles :
-					       0;
-	l->copies = h.role == LR_LINK_COPY;
-	if (!l->roles) {
-		lr_link_send_error(l->link, f->h.req, LR_E_NOT_ADMITTED,
-				   "this device is not in the pool");
-		lr_link_close(l->link, LR_E_OK);
-	} else {
-		lr_link_trust(l->link);
-		LR_SEND(l->link, WELCOME, welcome, f->h.req, &w, NULL);
-	}
-}
-
-/* As the pool chose; a client that believes otherwise goes on with TLS. */
-static void serve_clear(struct lr_shard_link *l, const struct lr_frame *f)
-{
-	struct lr_msg_clear m;
-	struct lr_msg_clear_r r = { .err = LR_E_OK };
-
-	if (!lr_dec_clear(f->meta, f->h.meta, &m)) {
-		lr_link_close(l->link, LR_E_PROTOCOL);
-	} else if (!l->s->clear) {
-		lr_link_send_error(l->link, f->h.req, LR_E_PERMISSION,
-				   "this pool encrypts its links");
-	} else {
-		LR_SEND(l->link, CLEAR_R, clear_r, f->h.req, &r, NULL);
-		lr_link_go_clear(l->link);
-	}
-}
-
-static void serve_ping(struct lr_shard_link *l, const struct lr_frame *f)
-{
-	struct lr_msg_ping m;
-	struct lr_msg_ping_r r = { .inc = l->s->o.inc };
-
-	if (!lr_dec_ping(f->meta, f->h.meta, &m))
-		return;
-	r.token = m.token;
-	LR_SEND(l->link, PING_R, ping_r, f->h.req, &r, NULL);
-}
-
-static void serve_view(struct lr_shard_link *l, const struct lr_frame *f)
-{
-	const struct lr_view *v = &l->s->rx->view;
-	static uint8_t buf[LR_VALUE_MAX]; /* one thread */
-	struct lr_writer w = lr_writer(buf, sizeof buf);
-	struct lr_view_enc enc;
-	struct lr_msg_view_get m;
-	struct lr_msg_view r = { v->run, v->rev, v->epoch, 0, 0 };
-	struct lr_bulk bulk = { .p = buf };
-
-	lr_view_enc_whole(&enc, v);
-	r.parts = (uint16_t)lr_view_enc_parts(&enc, sizeof buf);
-	if (!lr_dec_view_get(f->meta, f->h.meta, &m) || !v->run ||
-	    m.part >= r.parts) {
-		lr_link_send_error(l->link, f->h.req, LR_E_BUSY, "no view yet");
-		return;
-	}
-	lr_view_enc_skip(&enc, m.part, sizeof buf);
-	lr_view_enc_next(&enc, &w);
-	r.part = m.part;
-	bulk.len = w.len;
-	LR_SEND(l->link, VIEW, view, f->h.req, &r, &bulk);
+	if (lr_shard_serve_link(l, f))
+		return true;
+	lr_link_send_error(l->link, f->h.req, LR_E_PROTOCOL,
+			   "a donor does not answer that");
+	lr_link_close(l->link, LR_E_OK);
+	return false;
 }
 
 void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f)
 {
-	uint64_t start = uv_hrtime();
+	struct lr_shard *s = l->s;
+	uint64_t begun = uv_hrtime(), us;
 
 	if (!l->roles && f->h.type != LR_M_HELLO) {
+		lr_refuse(s->o.refusals, LR_REFUSED_ADMISSION);
 		lr_link_close(l->link, LR_E_NOT_ADMITTED);
 		return;
 	}
@@ -485,51 +455,11 @@ void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f)
 		refuse_donor(l, f->h.req);
 		return;
 	}
-	switch (f->h.type) {
-	case LR_M_HELLO:
-		serve_hello(l, f);
-		break;
-	case LR_M_GET:
-		serve_get(l, f);
-		break;
-	case LR_M_PUT:
-		serve_put(l, f);
-		break;
-	case LR_M_BAR:
-		lr_updates_serve_bar(l, f);
-		return; /* goes with a GET */
-	case LR_M_UPDATE:
-		lr_updates_serve(l->s->updates, l, f);
-		break;
-	case LR_M_SCAN:
-		serve_scan(l, f);
-		break;
-	case LR_M_FIND:
-		serve_find(l, f);
-		break;
-	case LR_M_PING:
-		serve_ping(l, f);
-		break;
-	case LR_M_CLEAR:
-		serve_clear(l, f);
-		break;
-	case LR_M_DIGEST:
-		lr_scrub_serve_digest(l, f);
-		return; /* a whole slot: not an operation's latency */
-	case LR_M_PACE:
-		lr_pull_serve_pace(l, f);
-		break;
-	case LR_M_VIEW_GET:
-		serve_view(l, f);
-		break;
-	case LR_M_VERIFIED:
-		lr_verified_serve(l, f);
-		return; /* many entries at once: not an operation's latency */
-	default:
-		lr_link_send_error(l->link, f->h.req, LR_E_PROTOCOL,
-				   "a donor does not answer that");
-		lr_link_close(l->link, LR_E_OK);
+	s->serving = LR_SERVED_OTHER;
+	if (!serve(l, f))
 		return;
-	}
-	lr_hist_add(&l->s->hist, (uv_hrtime() - start) / 1000);
+	us = (uv_hrtime() - begun) / 1000;
+	lr_hist_add(&s->hist, us);
+	if (s->serving != LR_SERVED_UPDATE) /* which goes on */
+		lr_times_add(&s->stats.times[s->serving], us);
 }

@@ -145,6 +145,18 @@ static void count_slots(struct lr_shard *s)
 	s->stats.sole = sole;
 }
 
+static void count_links(struct lr_shard *s)
+{
+	uint32_t n[LR_LINKS_KINDS] = { 0 };
+
+	for (const struct lr_shard_link *l = s->links; l; l = l->next)
+		n[!l->roles  ? LR_LINKS_STRANGER :
+		  l->copies ? LR_LINKS_COPY :
+			      LR_LINKS_DATA]++;
+	for (unsigned i = 0; i < LR_LINKS_KINDS; i++)
+		s->stats.links[i] = n[i];
+}
+
 static void tell_stats(struct lr_shard *s)
 {
 	struct lr_store_usage u = lr_store_usage(s->store);
@@ -155,6 +167,7 @@ static void tell_stats(struct lr_shard *s)
 	s->stats.p50_us = (uint32_t)lr_hist_percentile(&s->hist, 50);
 	s->stats.p99_us = (uint32_t)lr_hist_percentile(&s->hist, 99);
 	count_slots(s);
+	count_links(s);
 	s->slots_changed = false;
 }
 

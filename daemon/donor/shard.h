@@ -12,6 +12,7 @@
 #include "core/slot.h"
 #include "core/sync.h"
 #include "daemon/donor/mailbox.h"
+#include "daemon/metrics.h"
 #include "store/store.h"
 
 /* Mail to the shard that is no frame of the protocol. */
@@ -23,6 +24,25 @@ enum lr_shard_mail {
 	LR_MAIL_STOP,
 };
 
+/* Requests, as metrics tell them apart. */
+enum lr_served {
+	LR_SERVED_GET,
+	LR_SERVED_PUT,
+	LR_SERVED_UPDATE,
+	LR_SERVED_LIST,
+	LR_SERVED_COPY, /* a donor fetches an entry */
+	LR_SERVED_OTHER,
+	LR_SERVED_KINDS
+};
+
+/* Data links, as metrics tell them apart. */
+enum lr_shard_link_kind {
+	LR_LINKS_DATA,
+	LR_LINKS_COPY,
+	LR_LINKS_STRANGER, /* not admitted */
+	LR_LINKS_KINDS
+};
+
 struct lr_shard_stats {
 	_Atomic uint64_t tick, mapped, live, entries, max_prom, sync_left, ops;
 	_Atomic uint32_t sealed, syncing, p50_us, p99_us;
@@ -31,6 +51,10 @@ struct lr_shard_stats {
 	_Atomic bool rest; /* from control: copy nothing for now */
 	_Atomic uint64_t copy_limit; /* bytes a second; 0: as users allow */
 	_Atomic uint32_t sole; /* slots that hold something on me alone */
+	_Atomic uint32_t links[LR_LINKS_KINDS];
+	_Atomic uint64_t fetched_bytes, warm_bytes; /* copies: see pull_i.h */
+	_Atomic uint64_t corrupt, repaired;
+	struct lr_times times[LR_SERVED_KINDS];
 };
 
 struct lr_shard_options {
@@ -42,6 +66,7 @@ struct lr_shard_options {
 	uint64_t scrub_ms; /* a full pass; 0: none */
 	const char *listen, *name;
 	struct lr_accept_limits accept;
+	struct lr_refusals *refusals; /* of the daemon */
 	struct lr_mailbox *to_control;
 };
 
@@ -91,6 +116,7 @@ struct lr_shard {
 	struct lr_updates *updates;
 	struct lr_verified *verified;
 	struct lr_hist hist, hist_told;
+	enum lr_served serving; /* what is being answered */
 	uint64_t last_tick_ms, hold_until_ms; /* late: the view comes first */
 	uint64_t back_ms; /* since when we hear the coordinator again */
 	bool caught_up; /* a view came since */
@@ -123,6 +149,8 @@ void lr_shard_take_devices(struct lr_shard *s, const struct lr_mail *m);
 void lr_shard_take_policy(struct lr_shard *s, const struct lr_mail *m);
 /* serve.c: a frame on a data link. */
 void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f);
+/* serve_link.c: about the link itself; false: not a frame of its. */
+bool lr_shard_serve_link(struct lr_shard_link *l, const struct lr_frame *f);
 /* Answers STALE with the cfg that is installed. */
 void lr_shard_stale(struct lr_shard_link *l, uint64_t req, unsigned slot);
 /* What is stored there now, as the rules see it. */

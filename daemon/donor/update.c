@@ -23,7 +23,7 @@ struct job {
 	struct job *next, **prev; /* in the order in which they came */
 	struct lr_updates *u;
 	struct lr_shard_link *l; /* NULL: gone */
-	uint64_t req, until_ms;
+	uint64_t req, until_ms, begun_ns;
 	unsigned slot;
 	uint64_t ce;
 	struct lr_update_request q;
@@ -254,6 +254,8 @@ static void reply(const struct job *j, enum lr_err err, uint8_t found,
 				     .tag = *tag,
 				     .text = lr_str("") };
 
+	lr_times_add(&j->u->s->stats.times[LR_SERVED_UPDATE],
+		     (uv_hrtime() - j->begun_ns) / 1000);
 	if (j->l)
 		LR_SEND(j->l->link, UPDATE_R, update_r, j->req, &r, NULL);
 }
@@ -364,6 +366,7 @@ static void enqueue(struct lr_updates *u, struct lr_shard_link *l,
 			   .l = l,
 			   .req = f->h.req,
 			   .until_ms = lr_now_ms() + ms,
+			   .begun_ns = uv_hrtime(),
 			   .slot = m->slot,
 			   .ce = m->ce,
 			   .q = { m->id, m->writer, m->seq, m->expect,

@@ -120,6 +120,10 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	case LR_M_LINKS:
 		serve_links(u, f->h.req);
 		break;
+	case LR_M_METRICS:
+		lr_metrics_answer(link, f->h.req, lr_requester_metrics_cb,
+				  u->q);
+		break;
 	default:
 		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,
 				   "the requester does not answer that");
@@ -227,7 +231,7 @@ static void state_cb(void *arg, enum lr_here_state state)
 static bool start(struct requester *q)
 {
 	unsigned mode = (unsigned)strtoul(q->b.cfg->socket_mode, NULL, 8);
-	struct lr_accept_limits limits = lr_base_limits(q->b.cfg);
+	struct lr_accept_limits limits = lr_base_limits(&q->b);
 	struct lr_attach_options o;
 	char why[512];
 
@@ -237,6 +241,9 @@ static bool start(struct requester *q)
 		lr_error("%s", why);
 		return false;
 	}
+	if (!lr_base_metrics(&q->b, q->b.cfg->requester_metrics,
+			     lr_requester_metrics_cb, q))
+		return false;
 	lr_base_attach_options(&q->b, LR_LINK_REQUESTER, LR_ROLE_REQUESTER,
 			       &o);
 	q->pool = lr_direct_new(&o);

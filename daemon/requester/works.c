@@ -20,7 +20,8 @@ struct work {
 	struct work *next, **prev;
 	struct user *u; /* NULL: gone */
 	struct requester *q;
-	uint64_t req;
+	uint64_t req, begun_ns;
+	enum work_kind kind;
 	struct lr_put put; /* of a PUT, waiting for who owns what it ends */
 	size_t bytes;
 	uint8_t value[];
@@ -36,7 +37,8 @@ static void throttle(struct user *u)
 	}
 }
 
-static struct work *work_new(struct user *u, const struct lr_frame *f)
+static struct work *work_new(struct user *u, const struct lr_frame *f,
+			     enum work_kind kind)
 {
 	struct work *w = malloc(sizeof *w + f->h.bulk);
 
@@ -49,18 +51,32 @@ static struct work *work_new(struct user *u, const struct lr_frame *f)
 	w->u = u;
 	w->q = u->q;
 	w->req = f->h.req;
+	w->begun_ns = uv_hrtime();
+	w->kind = kind;
 	w->bytes = f->h.bulk;
 	if (f->h.bulk)
 		memcpy(w->value, f->bulk, f->h.bulk);
 	LR_LIST_ADD(u->works, w);
 	u->in_flight++;
+	u->q->running++;
 	u->bytes += w->bytes;
 	throttle(u);
 	return w;
 }
 
-static void work_free(struct work *w)
+static void count(const struct work *w, enum lr_err err)
 {
+	struct requester *q = w->q;
+
+	q->running--;
+	q->ended[w->kind][err]++;
+	lr_times_add(&q->times[w->kind], (uv_hrtime() - w->begun_ns) / 1000);
+}
+
+/* Answered, or given up. */
+static void work_end(struct work *w, enum lr_err err)
+{
+	count(w, err);
 	if (w->u) {
 		LR_LIST_DEL(w);
 		w->u->in_flight--;
@@ -89,8 +105,9 @@ static void got_cb(void *arg, const struct lr_entry_result *r)
 		m.sum = XXH3_64bits(r->bytes ? r->value : NULL, r->bytes);
 		LR_SEND(w->u->link, GET_R, get_r, w->req, &m,
 			r->bytes ? &bulk : NULL);
+		w->q->read_bytes += r->bytes;
 	}
-	work_free(w);
+	work_end(w, r->err);
 }
 
 void lr_works_get(struct user *u, const struct lr_frame *f)
@@ -102,7 +119,7 @@ void lr_works_get(struct user *u, const struct lr_frame *f)
 		lr_link_close(u->link, LR_E_PROTOCOL);
 		return;
 	}
-	w = work_new(u, f);
+	w = work_new(u, f, WORK_GET);
 	if (w)
 		u->q->entries->ops->get(u->q->entries, &m.id, m.flags,
 					m.deadline_ms, got_cb, w);
@@ -120,7 +137,9 @@ static void put_cb(void *arg, const struct lr_entry_result *r)
 
 	if (w->u)
 		LR_SEND(w->u->link, PUT_R, put_r, w->req, &m, NULL);
-	work_free(w);
+	if (!r->err)
+		w->q->written_bytes += w->bytes;
+	work_end(w, r->err);
 }
 
 static void put(struct work *w)
@@ -144,16 +163,28 @@ static void owner_cb(void *arg, const struct lr_entry_result *r)
 	struct lr_manifest m;
 
 	if (!w->u) {
-		work_free(w);
+		work_end(w, LR_E_INTERRUPTED);
 	} else if (!r->err && r->kind == LR_KIND_MANIFEST &&
 		   lr_dec_manifest(&rd, &m) && !owns(w, &m)) {
 		lr_link_send_error(w->u->link, w->req, LR_E_PERMISSION,
 				   "it is somebody else's: only the owner and "
 				   "an admin may remove it");
-		work_free(w);
+		work_end(w, LR_E_PERMISSION);
 	} else {
 		put(w);
 	}
+}
+
+/* False: it was no manifest, and that is the end of the link. */
+static bool stamp(struct work *w)
+{
+	if (lr_manifest_stamp(w->value, w->bytes,
+			      lr_identity_dev(w->q->b.identity),
+			      lr_link_uid(w->u->link)))
+		return true;
+	lr_link_close(w->u->link, LR_E_PROTOCOL);
+	work_end(w, LR_E_PROTOCOL);
+	return false;
 }
 
 void lr_works_put(struct user *u, const struct lr_frame *f)
@@ -170,7 +201,7 @@ void lr_works_put(struct user *u, const struct lr_frame *f)
 				   "names change by UPDATE only");
 		return;
 	}
-	w = work_new(u, f);
+	w = work_new(u, f, WORK_PUT);
 	if (!w)
 		return;
 	w->put = (struct lr_put){ .id = m.id,
@@ -185,12 +216,7 @@ void lr_works_put(struct user *u, const struct lr_frame *f)
 	if (m.kind == LR_KIND_MANIFEST && m.flags & LR_PUT_TOMB)
 		u->q->entries->ops->get(u->q->entries, &m.id, 0, m.deadline_ms,
 					owner_cb, w);
-	else if (m.kind == LR_KIND_MANIFEST &&
-		 !lr_manifest_stamp(w->value, f->h.bulk,
-				    lr_identity_dev(u->q->b.identity),
-				    lr_link_uid(u->link)))
-		lr_link_close(u->link, LR_E_PROTOCOL);
-	else
+	else if (m.kind != LR_KIND_MANIFEST || stamp(w))
 		put(w);
 }
 
@@ -206,7 +232,9 @@ static void updated_cb(void *arg, const struct lr_entry_result *r)
 
 	if (w->u)
 		LR_SEND(w->u->link, UPDATE_R, update_r, w->req, &m, NULL);
-	work_free(w);
+	if (!r->err)
+		w->q->written_bytes += w->bytes;
+	work_end(w, r->err);
 }
 
 void lr_works_update(struct user *u, const struct lr_frame *f)
@@ -220,7 +248,7 @@ void lr_works_update(struct user *u, const struct lr_frame *f)
 		lr_link_close(u->link, LR_E_PROTOCOL);
 		return;
 	}
-	w = work_new(u, f);
+	w = work_new(u, f, WORK_UPDATE);
 	if (!w)
 		return;
 	up = (struct lr_entry_update){ .id = m.id,
@@ -249,7 +277,7 @@ static void asked_cb(void *arg, enum lr_err err, const struct lr_frame *f)
 		lr_link_send(w->u->link, f->h.type, w->req, f->meta, f->h.meta,
 			     bulk.len ? &bulk : NULL);
 	}
-	work_free(w);
+	work_end(w, err);
 }
 
 /* The asker's user is ours to say: it stands first in all of these. */
@@ -267,7 +295,7 @@ void lr_works_ask(struct user *u, const struct lr_frame *f)
 		}
 		lr_w_u32(&head, lr_link_uid(u->link));
 	}
-	w = work_new(u, f);
+	w = work_new(u, f, WORK_ASK);
 	if (w)
 		u->q->entries->ops->ask(u->q->entries, f->h.type, meta,
 					f->h.meta, 15000, asked_cb, w);
@@ -288,7 +316,7 @@ static void copies_cb(void *arg, const struct lr_rec_verified *rows, size_t n)
 	bulk.len = out.len;
 	if (w->u)
 		LR_SEND(w->u->link, VERIFIED_R, verified_r, w->req, &m, &bulk);
-	work_free(w);
+	work_end(w, LR_E_OK);
 }
 
 void lr_works_verified(struct user *u, const struct lr_frame *f)
@@ -300,11 +328,11 @@ void lr_works_verified(struct user *u, const struct lr_frame *f)
 		lr_link_close(u->link, LR_E_PROTOCOL);
 		return;
 	}
-	w = work_new(u, f);
+	w = work_new(u, f, WORK_ASK);
 	if (w && !lr_direct_copies(u->q->pool, &m.id, m.entries, copies_cb,
 				   w)) {
 		lr_link_send_error(u->link, f->h.req, LR_E_NO_MEMORY, "");
-		work_free(w);
+		work_end(w, LR_E_NO_MEMORY);
 	}
 }
 

@@ -31,6 +31,7 @@
 	K("coordinator_role", dead_after_ms,   "dead_after_ms",      count, "600",        "silence after which a donor is dead") \
 	K("coordinator_role", rebuild_delay_ms, "rebuild_delay_ms",  count, "2000",       "wait before copying again after silence") \
 	K("coordinator_role", rebuild_mbytes_per_s, "rebuild_mbytes_per_s", count, "0",   "limit of copying, of the whole pool; 0: as fast as users do not feel") \
+	K("coordinator_role", coord_metrics,   "metrics_listen",     text,  "",           "HTTP address of its metrics, as [::1]:7460; empty: none") \
 	K("donor_role",      donor_listen,     "listen",             text,  "[::]:7451",  "address of the donor; port 0: any") \
 	K("donor_role",      lend,             "lend",               text,  "25%",        "RAM to lend: a size (8GiB), a share (25%), auto, or off") \
 	K("donor_role",      reserve,          "reserve",            text,  "20%",        "RAM that stays free for the owner") \
@@ -38,7 +39,9 @@
 	K("donor_role",      busy_poll_us,     "busy_poll_us",       count, "50",         "keep polling so long after a request") \
 	K("donor_role",      leave_wait_s,     "leave_wait_s",       count, "20",         "time to move copies away on a stop") \
 	K("donor_role",      scrub_s,          "scrub_s",            count, "86400",      "go over all copies in so many seconds; 0: never") \
-	K("requester_role",  socket_mode,      "socket_mode",        text,  "0666",       "who may use the pool on this machine")
+	K("donor_role",      donor_metrics,    "metrics_listen",     text,  "",           "HTTP address of its metrics, as [::1]:7461; empty: none") \
+	K("requester_role",  socket_mode,      "socket_mode",        text,  "0666",       "who may use the pool on this machine") \
+	K("requester_role",  requester_metrics, "metrics_listen",    text,  "",           "HTTP address of its metrics, as [::1]:7462; empty: none")
 /* clang-format on */
 
 struct lr_config {

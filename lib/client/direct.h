@@ -47,6 +47,7 @@ bool lr_direct_copies(struct lr_direct *d, const struct lr_id *id,
 		      uint64_t entries, lr_copies_cb cb, void *arg);
 /* A reach record for each member of the view, as many as fit. */
 void lr_direct_reach(const struct lr_direct *d, struct lr_writer *w);
+unsigned lr_direct_links(const struct lr_direct *d); /* that are open */
 /* Links closed, outstanding operations end with CLOSED; asynchronous. */
 void lr_direct_close(struct lr_direct *d);
 

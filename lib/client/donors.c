@@ -356,6 +356,16 @@ void lr_direct_reach(const struct lr_direct *d, struct lr_writer *w)
 	}
 }
 
+unsigned lr_direct_links(const struct lr_direct *d)
+{
+	const struct lr_donor *n;
+	unsigned open = 0;
+
+	for (n = d->donors; n; n = n->hh.next)
+		open += n->state == LR_DONOR_OPEN;
+	return open;
+}
+
 struct lr_link *lr_direct_link(const struct lr_direct *d, uint64_t inc)
 {
 	const struct lr_donor *n = lr_donors_find(d, inc);

@@ -304,6 +304,8 @@
 #define LR_MSG_CLEAR_R(F)   F(u16, err)
 /* from src[1], pushed; ts: of names' tags */
 #define LR_MSG_BAR(F)       F(u16, slot) F(u64, ce) F(u64, ts)
+#define LR_MSG_METRICS(F)   F(u8, reserved)
+#define LR_MSG_METRICS_R(F) F(u8, reserved)
 
 /*      number NAME      name      most bulk     what it says */
 #define LR_MESSAGES(M) \
@@ -407,7 +409,9 @@
 	M(168, POLICY,    policy,     0,           "whether data links go on in clear") \
 	M(169, CLEAR,     clear,      0,           "let this link go on in clear") \
 	M(170, CLEAR_R,   clear_r,    0,           "it does, from here on") \
-	M(176, BAR,       bar,        0,           "before a GET: refuse updates up to that ts from now on")
+	M(176, BAR,       bar,        0,           "before a GET: refuse updates up to that ts from now on") \
+	M(180, METRICS,   metrics,    0,           "your counters; on a local socket") \
+	M(181, METRICS_R, metrics_r,  LR_BULK_MAX, "Prometheus text")
 /* clang-format on */
 
 #endif

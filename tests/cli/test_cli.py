@@ -13,7 +13,7 @@ LANRAM = os.environ.get("LANRAM") or os.path.join(
     os.environ.get("top_builddir", "."), "cli", "lanram")
 SOURCE = os.environ.get("top_srcdir", ".")
 COMMANDS = ("store retrieve list stat remove register name status donors ping "
-            "doctor pending admit refuse invite join pool lend drain revoke forget rebuild "
+            "metrics doctor pending admit refuse invite join pool lend drain revoke forget rebuild "
             "rebalance events top bench").split()
 SHOWING = ("list stat register name status donors ping doctor pending invite lend "
            "rebalance events top bench").split()
