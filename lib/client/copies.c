@@ -13,13 +13,14 @@
 #include "client/direct_i.h"
 
 #define WAIT_MS 3000
-#define ENTRIES_MAX (LR_VALUE_MAX / sizeof(struct lr_id)) /* to one donor */
+#define WHICH_ROOM 32u /* for one record */
+#define ENTRIES_MAX 16384u /* of an object, that are asked for */
 
 struct share { /* of one donor */
 	struct query *q;
 	uint64_t inc, sent_ns;
-	struct lr_id *ids;
-	size_t n, cap;
+	uint8_t *which; /* records of its entries */
+	size_t len, cap;
 };
 
 struct query {
@@ -35,7 +36,7 @@ struct query {
 static void query_free(struct query *q)
 {
 	for (size_t i = 0; i < q->n; i++)
-		free(q->shares[i].ids);
+		free(q->shares[i].which);
 	free(q->shares);
 	free(q->rows);
 	free(q);
@@ -97,7 +98,7 @@ static void ping(struct share *s, struct lr_link *link)
 static void ask(struct share *s, struct lr_link *link)
 {
 	struct lr_msg_verified m = { 0 };
-	struct lr_bulk bulk = { .p = s->ids, .len = s->n * sizeof *s->ids };
+	struct lr_bulk bulk = { .p = s->which, .len = s->len };
 
 	s->q->out++;
 	LR_REQUEST(link, VERIFIED, verified, &m, &bulk, WAIT_MS, verified_cb,
@@ -116,18 +117,23 @@ static struct share *share_of(struct query *q, uint64_t inc)
 
 static bool add_id(struct share *s, const struct lr_id *id)
 {
-	if (s->n == ENTRIES_MAX)
-		return true;
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? 2 * s->cap : 8;
-		struct lr_id *ids = realloc(s->ids, cap * sizeof *ids);
+	struct lr_rec_which rec = { .id = *id };
+	struct lr_writer w;
 
-		if (!ids)
+	if (s->len + WHICH_ROOM > LR_VALUE_MAX)
+		return true;
+	if (s->len + WHICH_ROOM > s->cap) {
+		size_t cap = s->cap ? 2 * s->cap : 8 * WHICH_ROOM;
+		uint8_t *which = realloc(s->which, cap);
+
+		if (!which)
 			return false;
-		s->ids = ids;
+		s->which = which;
 		s->cap = cap;
 	}
-	s->ids[s->n++] = *id;
+	w = lr_writer(s->which + s->len, s->cap - s->len);
+	lr_enc_rec_which(&w, &rec);
+	s->len += w.len;
 	return true;
 }
 
