@@ -51,8 +51,7 @@ tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c $(fuzz_main)
 tests_fuzz_fuzz_message_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_message_LDADD = $(fuzz_core)
 tests_fuzz_fuzz_names_SOURCES = tests/fuzz/fuzz_names.c $(fuzz_main) \
-	tests/sim/cas.c tests/sim/cas.h lib/core/err.c lib/core/op.c \
-	lib/core/op_read.c lib/core/slot.c lib/core/update.c lib/core/view.c
+	$(register_model)
 tests_fuzz_fuzz_names_CPPFLAGS = $(AM_CPPFLAGS) -DLR_MUTATIONS
 tests_fuzz_fuzz_names_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_names_LDADD = $(CMOCKA_LIBS)

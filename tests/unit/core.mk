@@ -54,8 +54,10 @@ tests_unit_test_slot_SOURCES = tests/unit/test_slot.c tests/unit/unit.h
 tests_unit_test_slot_LDADD = $(core_libs)
 tests_unit_test_op_SOURCES = tests/unit/test_op.c tests/unit/unit.h
 tests_unit_test_op_LDADD = $(core_libs)
+small_world = tests/unit/small_world.c tests/unit/small_world.h \
+	tests/unit/unit.h
 tests_unit_test_op_model_SOURCES = tests/unit/test_op_model.c \
-	tests/unit/unit.h lib/core/err.c lib/core/op.c lib/core/op_read.c \
+	$(small_world) lib/core/err.c lib/core/op.c lib/core/op_read.c \
 	lib/core/slot.c lib/core/update.c lib/core/view.c
 tests_unit_test_op_model_CPPFLAGS = $(AM_CPPFLAGS) -DLR_MUTATIONS
 tests_unit_test_op_model_LDADD = $(CMOCKA_LIBS)
@@ -113,9 +115,11 @@ tests_unit_test_cas_SOURCES = tests/unit/test_cas.c tests/unit/unit.h \
 tests_unit_test_cas_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_read_SOURCES = tests/unit/test_read.c tests/unit/unit.h
 tests_unit_test_read_LDADD = $(core_libs)
+register_model = tests/unit/register_model.c tests/unit/register_model.h \
+	tests/unit/register_clients.c $(small_world) tests/sim/cas.c \
+	tests/sim/cas.h lib/core/err.c lib/core/op.c lib/core/op_read.c \
+	lib/core/slot.c lib/core/update.c lib/core/view.c
 tests_unit_test_register_model_SOURCES = tests/unit/test_register_model.c \
-	tests/unit/unit.h tests/sim/cas.c tests/sim/cas.h lib/core/err.c \
-	lib/core/op.c lib/core/op_read.c lib/core/slot.c lib/core/update.c \
-	lib/core/view.c
+	$(register_model)
 tests_unit_test_register_model_CPPFLAGS = $(AM_CPPFLAGS) -DLR_MUTATIONS
 tests_unit_test_register_model_LDADD = $(CMOCKA_LIBS)

@@ -8,22 +8,14 @@
 #include "core/mutate.h"
 #include "core/op.h"
 
-#include "unit.h"
+#include "small_world.h"
 
-#define DONORS	 4
 #define OPS	 4
 #define MESSAGES 256
 #define STEPS	 3000
 #define RUNS	 1000
 
 const char *lr_mutation;
-
-struct donor {
-	uint64_t inc;
-	bool cut; /* off from the coordinator, still serving clients */
-	struct lr_slot s;
-	struct lr_stored e;
-};
 
 struct message {
 	uint64_t at, member, ce;
@@ -44,105 +36,25 @@ struct client_op {
 };
 
 static struct world {
-	uint64_t seed, now, epoch, incs, writes, acked;
-	struct lr_cfg cfg, old;
-	struct donor d[DONORS];
+	struct small_world s;
+	struct small_donor d[SMALL_DONORS];
+	uint64_t writes, acked;
 	struct client_op ops[OPS];
 	struct message m[MESSAGES];
 	unsigned n, violations, done, absent;
 } w;
 
-static bool chance(unsigned of)
-{
-	return draw(&w.seed, of) == 0;
-}
-
-static struct donor *donor(uint64_t inc)
-{
-	for (unsigned i = 0; i < DONORS; i++)
-		if (w.d[i].inc == inc)
-			return &w.d[i];
-	return NULL;
-}
-
-/* --- the coordinator ---------------------------------------------------- */
-
-static bool sealed_and_synced(const struct donor *d)
-{
-	const struct lr_cfg *c = &w.cfg;
-	int i = lr_cfg_index(c, d->inc);
-
-	return i >= 0 && (c->src >> i & 1u || (d->s.inst.ce == c->ce &&
-					       d->s.status == LR_SLOT_SYNCED));
-}
-
-static void change(void)
-{
-	struct lr_cfg c = {.ce = ++w.epoch};
-
-	for (unsigned i = 0; i < DONORS; i++) {
-		struct donor *d = &w.d[i];
-
-		if (!d->cut && lr_cfg_index(&w.cfg, d->inc) >= 0 &&
-		    lr_slot_seal(&d->s, c.ce, 1) == LR_E_OK &&
-		    sealed_and_synced(d) && (c.n == 0 || !chance(3))) {
-			c.src |= (uint8_t)(1u << c.n);
-			c.mem[c.n++] = d->inc;
-		}
-	}
-	if (c.n == 0)
-		return;
-	for (unsigned i = 0; i < DONORS; i++)
-		if (c.n < 3 && lr_cfg_index(&c, w.d[i].inc) < 0 && !chance(3))
-			c.mem[c.n++] = w.d[i].inc;
-	w.old = w.cfg;
-	w.cfg = c;
-}
-
-/* A donor starts anew, empty, where another keeps what it held. */
-static void restart(struct donor *d)
-{
-	for (unsigned i = 0; i < DONORS; i++)
-		if (&w.d[i] != d && sealed_and_synced(&w.d[i])) {
-			*d = (struct donor){.inc = ++w.incs};
-			return;
-		}
-}
-
-static void coordinate(struct donor *d)
-{
-	const struct donor *from;
-
-	if (chance(100))
-		d->cut = !d->cut;
-	if (d->cut)
-		return;
-	if (chance(20))
-		lr_slot_left(&d->s, d->inc, &w.cfg);
-	if (chance(20) &&
-	    lr_slot_install(&d->s, d->inc, &w.cfg, 1) == LR_INSTALL_EMPTIED)
-		d->e = (struct lr_stored){0};
-	from = donor(w.cfg.mem[0]);
-	if (d->s.status == LR_SLOT_SYNCING && d->s.inst.ce == w.cfg.ce &&
-	    from && from != d && chance(20) &&
-	    lr_slot_admit(&from->s, w.cfg.ce) == LR_E_OK) {
-		if (from->e.found &&
-		    lr_slot_put(&d->e, &from->e.tag, 0) == LR_PUT_STORE)
-			d->e = from->e;
-		lr_slot_synced(&d->s, w.cfg.ce);
-	}
-}
-
-/* --- messages ----------------------------------------------------------- */
+/* --- messages ------------------------------------------------------------- */
 
 static void post(const struct message *m)
 {
 	assert_true(w.n < MESSAGES);
 	w.m[w.n] = *m;
-	w.m[w.n++].at = w.now + 1 + draw(&w.seed, chance(20) ? 400 : 5);
+	w.m[w.n++].at = w.s.now + 1 +
+			small_draw(&w.s, small_chance(&w.s, 20) ? 400 : 5);
 }
 
-static void serve(struct donor *d, struct message *m)
+static void serve(struct small_donor *d, struct message *m)
 {
 	struct lr_op_reply *r = &m->r;
 
@@ -163,28 +75,28 @@ static void serve(struct donor *d, struct message *m)
 static void deliver(struct message m)
 {
 	struct client_op *o = &w.ops[m.op];
-	struct donor *d = donor(m.member);
+	struct small_donor *d = small_find(&w.s, m.member);
 
 	if (!m.reply) {
 		m.reply = true;
-		m.lost = !d || chance(30); /* before it arrived */
+		m.lost = !d || small_chance(&w.s, 30); /* before it arrived */
 		if (!m.lost)
 			serve(d, &m);
-		m.lost = m.lost || chance(30); /* or the reply */
+		m.lost = m.lost || small_chance(&w.s, 30); /* or the reply */
 		post(&m);
 	} else if (o->busy && o->life == m.life) {
 		m.r.cfg = m.cfg.ce ? &m.cfg : NULL;
 		if (m.lost)
-			lr_op_unreached(&o->op, m.member, m.ce, w.now);
+			lr_op_unreached(&o->op, m.member, m.ce, w.s.now);
 		else
-			lr_op_reply(&o->op, m.member, m.ce, &m.r, w.now);
+			lr_op_reply(&o->op, m.member, m.ce, &m.r, w.s.now);
 	}
 }
 
 static void deliver_due(void)
 {
 	for (unsigned i = 0; i < w.n; i++)
-		if (w.m[i].at <= w.now) {
+		if (w.m[i].at <= w.s.now) {
 			struct message m = w.m[i];
 
 			w.m[i--] = w.m[--w.n];
@@ -192,11 +104,11 @@ static void deliver_due(void)
 		}
 }
 
-/* --- clients ------------------------------------------------------------ */
+/* --- clients -------------------------------------------------------------- */
 
 static void begin(struct client_op *o, unsigned place)
 {
-	enum lr_op_kind kind = (enum lr_op_kind)draw(&w.seed, 3);
+	enum lr_op_kind kind = (enum lr_op_kind)small_draw(&w.s, 3);
 	struct lr_id id = {{0}};
 
 	o->first = (struct lr_tag){0, 100 + place, ++o->life};
@@ -204,9 +116,10 @@ static void begin(struct client_op *o, unsigned place)
 		o->first.ts = ++w.writes;
 	o->floor = w.acked;
 	o->busy = true;
-	lr_op_init(&o->op, kind, &id, &o->first, 0, w.now, 0,
-		   draw(&w.seed, 1u << 30));
-	lr_op_view(&o->op, chance(2) ? &w.old : &w.cfg, w.now);
+	lr_op_init(&o->op, kind, &id, &o->first, 0, w.s.now, 0,
+		   small_draw(&w.s, 1u << 30));
+	lr_op_view(&o->op, small_chance(&w.s, 2) ? &w.s.old : &w.s.cfg,
+		   w.s.now);
 }
 
 static void violation(const struct client_op *o)
@@ -217,7 +130,7 @@ static void violation(const struct client_op *o)
 			      (int)o->op.kind, lr_err_name(o->op.result),
 			      (unsigned long long)o->op.tag.ts,
 			      (unsigned long long)o->floor,
-			      (unsigned long long)w.now);
+			      (unsigned long long)w.s.now);
 }
 
 static void judge(struct client_op *o)
@@ -243,12 +156,12 @@ static void judge(struct client_op *o)
 
 static void drive(struct client_op *o, unsigned place)
 {
-	if (!o->busy && chance(20))
+	if (!o->busy && small_chance(&w.s, 20))
 		begin(o, place);
-	if (o->busy && chance(50))
-		lr_op_view(&o->op, &w.cfg, w.now);
+	if (o->busy && small_chance(&w.s, 50))
+		lr_op_view(&o->op, &w.s.cfg, w.s.now);
 	while (o->busy) {
-		struct lr_op_act a = lr_op_next(&o->op, w.now, NULL, NULL);
+		struct lr_op_act a = lr_op_next(&o->op, w.s.now, NULL, NULL);
 		struct message m = {.member = a.member,
 				    .ce = a.ce,
 				    .op = place,
@@ -264,29 +177,22 @@ static void drive(struct client_op *o, unsigned place)
 	}
 }
 
-/* --- runs --------------------------------------------------------------- */
+/* --- runs ----------------------------------------------------------------- */
 
 static void run_world(uint64_t seed)
 {
 	memset(&w, 0, sizeof w);
-	w.seed = seed;
-	w.now = 1;
-	w.epoch = 1;
+	for (unsigned i = 0; i < SMALL_DONORS; i++)
+		w.s.d[i] = &w.d[i];
+	small_start(&w.s, seed);
 	w.writes = LR_TS_OPEN; /* open ones are no answer to a GET */
-	w.cfg = (struct lr_cfg){.ce = 1, .n = 3, .src = 7};
-	for (unsigned i = 0; i < DONORS; i++) {
-		w.d[i].inc = ++w.incs;
-		if (i < 3)
-			w.cfg.mem[i] = w.incs;
-	}
-	w.old = w.cfg;
-	for (; w.now < STEPS; w.now++) {
-		if (chance(60))
-			change();
-		for (unsigned i = 0; i < DONORS; i++) {
-			coordinate(&w.d[i]);
-			if (chance(1000))
-				restart(&w.d[i]);
+	for (; w.s.now < STEPS; w.s.now++) {
+		if (small_chance(&w.s, 60))
+			small_change(&w.s);
+		for (unsigned i = 0; i < SMALL_DONORS; i++) {
+			small_coordinate(&w.s, &w.d[i], 20);
+			if (small_chance(&w.s, 1000))
+				small_restart(&w.s, &w.d[i]);
 		}
 		deliver_due();
 		for (unsigned i = 0; i < OPS; i++)

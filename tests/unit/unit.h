@@ -15,20 +15,8 @@
 #include <cmocka.h>
 
 /* The same numbers in every run: a failure can be run again by its seed. */
-#ifdef MODEL_FUZZED
-/* A fuzzer tells the first numbers. */
-static const uint8_t *draw_told;
-static size_t draw_told_left;
-#endif
-
 static inline uint32_t draw(uint64_t *state, uint32_t below)
 {
-#ifdef MODEL_FUZZED
-	if (draw_told_left) {
-		draw_told_left--;
-		return (uint32_t)((uint64_t)*draw_told++ * below >> 8);
-	}
-#endif
 	*state = *state * 6364136223846793005u + 1442695040888963407u;
 	return (uint32_t)(*state >> 33) % below;
 }
