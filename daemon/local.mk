@@ -32,6 +32,8 @@ daemon_liblrdaemon_a_SOURCES = daemon/base.c daemon/base.h \
 	daemon/donor/sweep.c daemon/donor/update.c \
 	daemon/donor/verified.c daemon/donor/given.c daemon/donor/given.h \
 	daemon/donor/serve_link.c daemon/donor/metrics.c \
+	daemon/donor/forward.c daemon/donor/peer.c daemon/donor/peer.h \
+	daemon/donor/put.c \
 	daemon/requester/requester.c daemon/requester/requester.h \
 	daemon/requester/works.c daemon/requester/metrics.c
 daemon_libs = lib/client/liblrclient.la discovery/liblrdisco.la \

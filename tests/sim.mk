@@ -13,6 +13,7 @@ sim_sources = \
 	tests/sim/donor.c \
 	tests/sim/donor.h \
 	tests/sim/find.c \
+	tests/sim/forward.c \
 	tests/sim/lin.c \
 	tests/sim/lin.h \
 	tests/sim/list.c \

@@ -2,9 +2,8 @@
 /* Links for copies alone, one to each donor that is copied from, and how fast
  * they may be. What users wait for never stands behind a copy in one stream.
  *
- *   1 the first entry wanted of a donor: its addresses are dialled, HELLO
- *     (COPY), WELCOME must say the same incarnation; until then, and when that
- *     fails, the link for operations does
+ *   1 the first entry wanted of a donor: a link of role COPY is made (peer.h);
+ *     until it stands, and when it fails, the link for operations does
  *   2 every PROBE_MS, PACE asks the donor over the link for operations: it
  *     spaces what it sends (SO_MAX_PACING_RATE), and answers at once. How long
  *     that took, and whether it has users, is what core/pace.h lives on
@@ -14,23 +13,19 @@
 #include <string.h>
 
 #include "daemon/base.h"
+#include "daemon/donor/peer.h"
 #include "daemon/donor/pull_i.h"
-#include "wire/version.h"
 
 #define PROBE_MS 20
 #define PROBE_MAX_MS 2000
 #define BUSY_MS 200 /* used within it: shares the rate */
 #define IDLE_MS 10000
-#define DIAL_MS 3000
-#define HELLO_MS 3000
 
 struct pull_link {
-	struct lr_pull *p; /* NULL: closing, freed by close_cb */
+	struct lr_pull *p;
 	struct pull_link *next;
-	struct lr_member m;
-	struct lr_dial *dial;
-	struct lr_link *link;
-	bool open, failed;
+	uint64_t inc;
+	struct lr_peer *peer;
 	uint64_t used_ms, ops;
 	struct lr_link *asked; /* carries the PACE that is out */
 	uint64_t handle, asked_us, asked_ms;
@@ -43,117 +38,45 @@ static uint64_t now_us(void)
 
 /* --- step 1 ----------------------------------------------------------------- */
 
-static void welcome_cb(struct lr_link *link, enum lr_err err,
-		       const struct lr_frame *f, void *arg)
-{
-	struct pull_link *l = arg;
-	struct lr_msg_welcome w;
-
-	if (!l->p || l->link != link)
-		return;
-	l->open = !err && f->h.type == LR_M_WELCOME &&
-		  lr_dec_welcome(f->meta, f->h.meta, &w) && w.inc == l->m.inc;
-	if (!l->open)
-		lr_link_close(link, err ? err : LR_E_WRONG_PEER);
-}
-
-static void say_hello(struct pull_link *l)
-{
-	const struct lr_shard *s = l->p->s;
-	struct lr_msg_hello m = { .proto_min = lr_proto_min,
-				  .proto_max = lr_proto_max,
-				  .role = LR_LINK_COPY,
-				  .pool = s->pool,
-				  .dev = s->o.self,
-				  .inc = l->m.inc,
-				  .name = lr_str(s->o.name),
-				  .version = lr_str(PACKAGE_VERSION),
-				  .site = lr_str(""),
-				  .addrs = lr_str("") };
-
-	LR_REQUEST(l->link, HELLO, hello, &m, NULL, HELLO_MS, welcome_cb, l);
-}
-
-static void frame_cb(struct lr_link *link, const struct lr_frame *f, void *arg)
-{
-	(void)arg;
-	if (f->h.req)
-		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,
-				   "a donor that copies does not answer that");
-}
-
-static void close_cb(struct lr_link *link, enum lr_err why, void *arg)
-{
-	struct pull_link *l = arg;
-
-	(void)why;
-	if (l->link != link)
-		return; /* an attempt of the dial that lost */
-	l->link = NULL;
-	l->open = false;
-	l->failed = true; /* the link for operations does, until it is idle */
-	if (!l->p)
-		free(l);
-}
-
-static const struct lr_link_ops link_ops = { NULL, frame_cb, close_cb, NULL };
-
-static void dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
-{
-	struct pull_link *l = arg;
-
-	(void)why;
-	l->dial = NULL;
-	l->link = link;
-	l->failed = !link;
-	if (link)
-		say_hello(l);
-}
-
-static void dial(struct pull_link *l)
-{
-	struct lr_shard *s = l->p->s;
-	struct lr_link_options opt = { .tls = s->o.tls,
-				       .peer = &l->m.dev,
-				       .connect_ms = DIAL_MS };
-
-	l->dial = lr_dial_start(&s->loop, l->m.addrs, &opt, &link_ops, l,
-				dialled_cb, l);
-}
-
 static struct pull_link *find(struct lr_pull *p, uint64_t member)
 {
 	struct pull_link *l = p->links;
 
-	while (l && l->m.inc != member)
+	while (l && l->inc != member)
 		l = l->next;
 	return l;
 }
 
 static struct pull_link *meet(struct lr_pull *p, uint64_t member)
 {
-	const struct lr_member *m = lr_view_member(&p->s->rx->view, member);
-	struct pull_link *l = m ? calloc(1, sizeof *l) : NULL;
+	struct lr_peer *peer = lr_peer_new(p->s, member, LR_LINK_COPY);
+	struct pull_link *l = peer ? calloc(1, sizeof *l) : NULL;
 
-	if (!l)
+	if (!l) {
+		if (peer)
+			lr_peer_free(peer);
 		return NULL;
+	}
 	l->p = p;
-	l->m = *m;
+	l->inc = member;
+	l->peer = peer;
 	l->next = p->links;
 	p->links = l;
-	dial(l);
 	return l;
 }
 
 struct lr_link *pull_link(struct lr_pull *p, uint64_t member)
 {
 	struct pull_link *l = find(p, member);
+	struct lr_link *link = NULL;
 
 	if (!l)
 		l = meet(p, member);
-	if (l)
+	if (l) {
 		l->used_ms = lr_now_ms();
-	return l && l->open ? l->link : lr_direct_link(p->s->net, member);
+		link = lr_peer_link(l->peer);
+	}
+	return link ? link : lr_direct_link(p->s->net, member);
 }
 
 /* --- step 2 ----------------------------------------------------------------- */
@@ -179,7 +102,7 @@ static void pace_cb(struct lr_link *link, enum lr_err err,
 
 static void probe(struct pull_link *l, uint64_t rate, uint64_t now_ms)
 {
-	struct lr_link *link = lr_direct_link(l->p->s->net, l->m.inc);
+	struct lr_link *link = lr_direct_link(l->p->s->net, l->inc);
 	struct lr_msg_pace m = { .bytes_per_s = rate };
 
 	if (l->asked) { /* not answered so far: that says something, too */
@@ -207,21 +130,16 @@ static uint64_t share_of(const struct lr_pull *p, unsigned busy)
 
 static void drop(struct pull_link *l)
 {
-	if (l->dial)
-		lr_dial_stop(l->dial);
 	if (l->asked)
 		lr_link_forget(l->asked, l->handle);
-	l->p = NULL;
-	if (l->link)
-		lr_link_close(l->link, LR_E_OK);
-	else
-		free(l);
+	lr_peer_free(l->peer);
+	free(l);
 }
 
 static bool is_over(const struct pull_link *l, uint64_t now_ms)
 {
 	return now_ms >= l->used_ms + IDLE_MS ||
-	       !lr_view_member(&l->p->s->rx->view, l->m.inc);
+	       !lr_view_member(&l->p->s->rx->view, l->inc);
 }
 
 static void note_users(struct lr_pull *p, uint64_t now_ms)

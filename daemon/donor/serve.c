@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests on data links. Each is admitted, applied whole and answered in one
- * go: no operation is ever half applied when a SEAL comes. */
+/* Requests on data links (PUT: put.c). Each is admitted, applied whole and
+ * answered in one go: no operation is ever half applied when a SEAL comes. */
 #include <string.h>
 
 #include "daemon/base.h"
@@ -22,9 +22,8 @@ void lr_shard_stale(struct lr_shard_link *l, uint64_t req, unsigned n)
 	LR_SEND(l->link, STALE, stale, req, &m, bulk.len ? &bulk : NULL);
 }
 
-/* True: go on. False: answered. */
-static bool admit(struct lr_shard_link *l, uint64_t req, unsigned slot,
-		  uint64_t ce, const struct lr_id *id)
+bool lr_shard_admit(struct lr_shard_link *l, uint64_t req, unsigned slot,
+		    uint64_t ce, const struct lr_id *id)
 {
 	if (slot >= LR_SLOTS || (id && lr_id_slot(id) != slot)) {
 		lr_link_send_error(l->link, req, LR_E_PROTOCOL,
@@ -131,7 +130,7 @@ static void serve_get(struct lr_shard_link *l, const struct lr_frame *f)
 		lr_link_close(l->link, LR_E_PROTOCOL);
 		return;
 	}
-	if (!admit(l, f->h.req, m.slot, m.ce, &m.id))
+	if (!lr_shard_admit(l, f->h.req, m.slot, m.ce, &m.id))
 		return;
 	r.synced = s->slots[m.slot].status == LR_SLOT_SYNCED;
 	r.tag.ts = s->slots[m.slot].floor;
@@ -153,149 +152,6 @@ static void serve_get(struct lr_shard_link *l, const struct lr_frame *f)
 		reply_value(l, f->h.req, &r, &e);
 	else
 		LR_SEND(l->link, GET_R, get_r, f->h.req, &r, NULL);
-}
-
-/* --- PUT ---------------------------------------------------------------- */
-
-/* Only the owner's machine, an admin's, or a donor (sync, sweep) may end an
- * object that is there. */
-static bool may_remove(const struct lr_shard_link *l, unsigned slot,
-		       const struct lr_id *id)
-{
-	struct lr_entry e;
-	struct lr_reader r;
-	struct lr_manifest m;
-
-	if (l->roles & (LR_ROLE_ADMIN | LR_ROLE_DONOR) ||
-	    !lr_store_get(l->s->store, slot, id, &e) ||
-	    e.state != LR_FOUND_VALUE || e.kind != LR_KIND_MANIFEST)
-		return true;
-	r = lr_reader(e.value, e.bytes);
-	return !lr_dec_manifest(&r, &m) ||
-	       lr_dev_eq(&m.owner, lr_link_peer(l->link));
-}
-
-static struct lr_entry entry_of(const struct lr_msg_put *m,
-				const struct lr_frame *f)
-{
-	bool value = !(m->flags & (LR_PUT_TOMB | LR_PUT_BAD));
-
-	return (struct lr_entry){
-		.id = m->id,
-		.tag = m->tag,
-		.kind = m->kind,
-		.state = m->flags & LR_PUT_TOMB ? LR_FOUND_TOMB :
-			 m->flags & LR_PUT_BAD	? LR_FOUND_BAD :
-						  LR_FOUND_VALUE,
-		.bytes = value ? f->h.bulk : 0,
-		.expires_ms = m->expires_ms,
-		.sum = m->sum,
-		.value = value ? f->bulk : NULL,
-	};
-}
-
-/* Only objects end for ever. */
-static bool has_good_tag(const struct lr_msg_put *m)
-{
-	return !lr_tag_is_last(&m->tag) ||
-	       (m->kind != LR_KIND_REGISTER && m->kind != LR_KIND_NAME);
-}
-
-static enum lr_err apply_put(struct lr_shard_link *l,
-			     const struct lr_msg_put *m,
-			     const struct lr_frame *f, struct lr_tag *ret)
-{
-	struct lr_entry e = entry_of(m, f);
-	struct lr_stored there;
-	enum lr_err err;
-
-	*ret = m->tag;
-	if (!has_good_tag(m))
-		return LR_E_USAGE;
-	if (e.state == LR_FOUND_VALUE && !lr_store_verify(&e))
-		return LR_E_CORRUPT;
-	lr_shard_stored(l->s, m->slot, &m->id, &there);
-	switch (lr_slot_put(&there, &m->tag, m->flags)) {
-	case LR_PUT_STORE:
-		if (lr_slot_bars(&l->s->slots[m->slot], m->kind, &m->tag,
-				 m->flags)) {
-			*ret = there.tag;
-			return LR_E_SUPERSEDED;
-		}
-		if (e.state == LR_FOUND_TOMB &&
-		    !may_remove(l, m->slot, &m->id))
-			return LR_E_PERMISSION;
-		err = lr_shard_put(l->s, m->slot, &e,
-				   m->flags & LR_PUT_REPAIR);
-		if (err)
-			*ret = there.tag;
-		return err;
-	case LR_PUT_KEEP:
-		*ret = there.tag;
-		if (lr_tag_cmp(&there.tag, &m->tag) == 0)
-			lr_store_touch(l->s->store, m->slot, &m->id, &m->tag,
-				       lr_now_ms());
-		return LR_E_OK;
-	case LR_PUT_REFUSED:
-		*ret = there.tag;
-		return LR_E_CONFLICT;
-	}
-	return LR_E_FAILED;
-}
-
-static bool is_requester(const struct lr_shard_link *l)
-{
-	return l->roles & (LR_ROLE_REQUESTER | LR_ROLE_ADMIN);
-}
-
-static void refuse_donor(struct lr_shard_link *l, uint64_t req)
-{
-	lr_refuse(l->s->o.refusals, LR_REFUSED_PERMISSION);
-	lr_link_send_error(l->link, req, LR_E_PERMISSION,
-			   "this device is admitted as donor only: that needs "
-			   "the requester role");
-}
-
-/* What only lends brings nothing of its own: like every donor, it ends what is
- * due, and writes the names that it was asked to. */
-static bool may_put(const struct lr_shard_link *l, const struct lr_msg_put *m)
-{
-	return is_requester(l) || m->flags & LR_PUT_TOMB ||
-	       m->kind == LR_KIND_NAME;
-}
-
-static void note_refusal(struct lr_shard *s, unsigned err)
-{
-	if (err == LR_E_FULL)
-		lr_refuse(s->o.refusals, LR_REFUSED_FULL);
-	else if (err == LR_E_PERMISSION)
-		lr_refuse(s->o.refusals, LR_REFUSED_PERMISSION);
-}
-
-static void serve_put(struct lr_shard_link *l, const struct lr_frame *f)
-{
-	struct lr_msg_put m;
-	struct lr_msg_put_r r = { .text = lr_str("") };
-
-	if (!lr_dec_put(f->meta, f->h.meta, &m)) {
-		lr_link_close(l->link, LR_E_PROTOCOL);
-		return;
-	}
-	if (!may_put(l, &m)) {
-		refuse_donor(l, f->h.req);
-		return;
-	}
-	if (!admit(l, f->h.req, m.slot, m.ce, &m.id))
-		return;
-	r.err = (uint16_t)apply_put(l, &m, f, &r.tag);
-	note_refusal(l->s, r.err);
-	l->s->stats.ops++;
-	if (!(m.flags & LR_PUT_REPAIR)) {
-		l->s->stats.puts++;
-		l->s->stats.bytes_in += r.err ? 0 : f->h.bulk;
-		l->s->stats.errors += r.err && r.err != LR_E_CONFLICT;
-	}
-	LR_SEND(l->link, PUT_R, put_r, f->h.req, &r, NULL);
 }
 
 /* --- SCAN and FIND ------------------------------------------------------ */
@@ -325,7 +181,7 @@ static void serve_scan(struct lr_shard_link *l, const struct lr_frame *f)
 		lr_link_close(l->link, LR_E_PROTOCOL);
 		return;
 	}
-	if (!admit(l, f->h.req, m.slot, m.ce, NULL))
+	if (!lr_shard_admit(l, f->h.req, m.slot, m.ce, NULL))
 		return;
 	if (!may_list(l->s, m.slot)) {
 		lr_link_send_error(l->link, f->h.req, LR_E_BUSY, "syncing");
@@ -384,7 +240,7 @@ static void serve_find(struct lr_shard_link *l, const struct lr_frame *f)
 		lr_link_close(l->link, LR_E_PROTOCOL);
 		return;
 	}
-	if (!admit(l, f->h.req, m.slot, m.ce, NULL))
+	if (!lr_shard_admit(l, f->h.req, m.slot, m.ce, NULL))
 		return;
 	find_in_slot(l->s, m.slot, &p, &w);
 	bulk.len = w.len;
@@ -405,7 +261,11 @@ static bool serve(struct lr_shard_link *l, const struct lr_frame *f)
 		return true;
 	case LR_M_PUT:
 		s->serving = LR_SERVED_PUT;
-		serve_put(l, f);
+		lr_shard_serve_put(l, f);
+		return true;
+	case LR_M_FORWARD:
+		s->serving = LR_SERVED_PUT;
+		lr_forwards_serve(s->forwards, l, f);
 		return true;
 	case LR_M_BAR:
 		lr_updates_serve_bar(l, f);
@@ -451,8 +311,8 @@ void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f)
 		return;
 	}
 	if ((f->h.type == LR_M_UPDATE || f->h.type == LR_M_FIND) &&
-	    !is_requester(l)) {
-		refuse_donor(l, f->h.req);
+	    !lr_shard_is_requester(l)) {
+		lr_shard_refuse_donor(l, f->h.req);
 		return;
 	}
 	s->serving = LR_SERVED_OTHER;

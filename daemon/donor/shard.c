@@ -43,6 +43,7 @@ static void link_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 
 	(void)link, (void)why;
 	lr_updates_gone(l->s->updates, l);
+	lr_forwards_gone(l->s->forwards, l);
 	*l->prev = l->next;
 	if (l->next)
 		l->next->prev = l->prev;
@@ -88,15 +89,18 @@ static void hold(struct lr_shard *s, uint64_t until_ms)
 
 /* We were stopped, swapped or suspended: others may have moved on. Nothing is
  * served until the view is here, or nobody gave it for a second; after ten,
- * what stands unread in the data links is too old to be applied. */
+ * what stands unread in the data links is too old to be applied, or passed
+ * on. */
 static void look_for_lateness(struct lr_shard *s, uint64_t now)
 {
 	uint64_t late = now - s->last_tick_ms;
 
 	s->last_tick_ms = now;
-	if (late > STALE_MS)
+	if (late > STALE_MS) {
+		lr_forwards_hang_up(s->forwards);
 		for (struct lr_shard_link *l = s->links; l; l = l->next)
 			lr_link_close(l->link, LR_E_TIMEOUT);
+	}
 	if (late > LATE_MS && s->control) {
 		lr_info("this loop was late by %llu ms: asking for the view",
 			(unsigned long long)late);
@@ -201,6 +205,7 @@ static void tick_cb(uv_timer_t *timer)
 	lr_sweep_tick(s->sweep, now);
 	lr_scrub_tick(s->scrub, now);
 	lr_updates_tick(s->updates, now);
+	lr_forwards_tick(s->forwards, now);
 	clean(s);
 	s->stats.tick++;
 	if (s->slots_changed || s->stats.tick % 8 == 0)
@@ -241,6 +246,8 @@ static void stop(struct lr_shard *s)
 	lr_pull_free(s->pull);
 	lr_updates_free(s->updates);
 	s->updates = NULL;
+	lr_forwards_free(s->forwards);
+	s->forwards = NULL;
 	lr_sweep_free(s->sweep);
 	lr_scrub_free(s->scrub);
 	lr_reports_free(s->reports);
@@ -324,9 +331,10 @@ static bool open_all(struct lr_shard *s, char *why, size_t cap)
 	s->sweep = lr_sweep_new(s);
 	s->scrub = lr_scrub_new(s);
 	s->updates = lr_updates_new(s);
+	s->forwards = lr_forwards_new(s);
 	s->verified = lr_verified_new();
 	if (s->spin && s->store && s->net && s->pull && s->reports &&
-	    s->sweep && s->updates && s->verified &&
+	    s->sweep && s->updates && s->forwards && s->verified &&
 	    s->scrub)
 		return true;
 	snprintf(why, cap, "out of memory");

@@ -85,6 +85,7 @@ struct lr_shard_link { /* a data link to us */
 
 struct lr_pull; /* pull.c: what SYNCING slots fetch */
 struct lr_reports; /* report.c: what the coordinator is told of objects */
+struct lr_forwards; /* forward.c: chunks passed on to other copies */
 struct lr_updates; /* update.c: compare-and-set of names */
 struct lr_verified; /* verified.c: when entries were last found intact */
 struct lr_scrub; /* scrub.c: checksums, and do the copies agree */
@@ -114,6 +115,7 @@ struct lr_shard {
 	struct lr_sweep *sweep;
 	struct lr_scrub *scrub;
 	struct lr_updates *updates;
+	struct lr_forwards *forwards;
 	struct lr_verified *verified;
 	struct lr_hist hist, hist_told;
 	enum lr_served serving; /* what is being answered */
@@ -151,6 +153,17 @@ void lr_shard_take_policy(struct lr_shard *s, const struct lr_mail *m);
 void lr_shard_serve(struct lr_shard_link *l, const struct lr_frame *f);
 /* serve_link.c: about the link itself; false: not a frame of its. */
 bool lr_shard_serve_link(struct lr_shard_link *l, const struct lr_frame *f);
+/* serve.c. True: go on. False: answered. id may be NULL. */
+bool lr_shard_admit(struct lr_shard_link *l, uint64_t req, unsigned slot,
+		    uint64_t ce, const struct lr_id *id);
+/* put.c */
+void lr_shard_serve_put(struct lr_shard_link *l, const struct lr_frame *f);
+/* What was admitted; the tag now stored. */
+enum lr_err lr_shard_apply_put(struct lr_shard_link *l,
+			       const struct lr_msg_put *m,
+			       const struct lr_frame *f, struct lr_tag *ret);
+bool lr_shard_is_requester(const struct lr_shard_link *l);
+void lr_shard_refuse_donor(struct lr_shard_link *l, uint64_t req);
 /* Answers STALE with the cfg that is installed. */
 void lr_shard_stale(struct lr_shard_link *l, uint64_t req, unsigned slot);
 /* What is stored there now, as the rules see it. */
@@ -197,6 +210,16 @@ void lr_updates_serve_bar(struct lr_shard_link *l, const struct lr_frame *f);
 void lr_updates_gone(struct lr_updates *u, const struct lr_shard_link *l);
 void lr_updates_tick(struct lr_updates *u, uint64_t now_ms);
 void lr_updates_free(struct lr_updates *u);
+
+struct lr_forwards *lr_forwards_new(struct lr_shard *s);
+void lr_forwards_serve(struct lr_forwards *f, struct lr_shard_link *l,
+		       const struct lr_frame *frame);
+/* That link closes: what is not on its way yet stays here. */
+void lr_forwards_gone(struct lr_forwards *f, const struct lr_shard_link *l);
+/* Drops the links to other donors, with what waits in them. */
+void lr_forwards_hang_up(struct lr_forwards *f);
+void lr_forwards_tick(struct lr_forwards *f, uint64_t now_ms);
+void lr_forwards_free(struct lr_forwards *f);
 
 struct lr_verified *lr_verified_new(void);
 /* All that the slot holds was found intact; an entry was. */

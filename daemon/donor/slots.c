@@ -300,6 +300,8 @@ void lr_shard_take_policy(struct lr_shard *s, const struct lr_mail *m)
 
 	if (!lr_dec_policy(m->bytes, m->h.meta, &msg))
 		return;
+	if (s->clear != msg.clear)
+		lr_forwards_hang_up(s->forwards);
 	s->clear = msg.clear;
 	lr_direct_set_clear(s->net, s->clear);
 	for (struct lr_shard_link *l = s->links; l && !s->clear; l = l->next)

@@ -36,6 +36,8 @@ struct lr_donor {
 	unsigned backoff_ms;
 	uint64_t down_ms; /* uv_now when the link went, or we first knew it */
 	uint64_t silent_ms; /* uv_now when the view said that it is not up */
+	bool far;      /* on another machine: over our own link to the LAN */
+	bool no_forward; /* an older version */
 	uint32_t near_us; /* round trip of reads, averaged; 0 = not known */
 	UT_hash_handle hh;
 };

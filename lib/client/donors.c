@@ -13,6 +13,7 @@
  * once a second. */
 #include "client/direct_i.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,9 +71,21 @@ static void again(struct lr_donor *n)
 /* --- steps 2 to 4
  * ------------------------------------------------------------ */
 
+static bool is_far(const struct lr_link *link)
+{
+	const char *peer = lr_link_address(link);
+	const char *own = lr_link_local_address(link);
+	size_t len = strlen(own);
+
+	peer += *peer == '[';
+	return strncmp(peer, own, len) != 0 || isxdigit(peer[len]) ||
+	       peer[len] == '.';
+}
+
 static void opened(struct lr_donor *n)
 {
 	n->state = LR_DONOR_OPEN;
+	n->far = is_far(n->link);
 	n->failed = false;
 	n->down_ms = 0;
 	n->backoff_ms = BACKOFF_MIN_MS;

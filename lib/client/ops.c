@@ -19,6 +19,7 @@
 #include "core/list.h"
 
 #define SPARES 256u
+#define FORWARD_BYTES (64u << 10) /* less is not worth the second hop */
 
 static struct lr_dop *dop_new(struct lr_direct *d)
 {
@@ -147,6 +148,14 @@ static uint32_t near_cb(void *arg, uint64_t member)
 	return n && n->state == LR_DONOR_OPEN ? n->near_us : 0;
 }
 
+/* What goes to two of these twice goes over this machine's link twice. */
+static bool far_cb(void *arg, uint64_t member)
+{
+	const struct lr_donor *n = lr_donors_find(arg, member);
+
+	return n && n->state == LR_DONOR_OPEN && n->far && !n->no_forward;
+}
+
 /* A member without a link is unreached at once: they
  * go on to the next copy, or come back to it after a pause. */
 void lr_dop_step(struct lr_dop *o)
@@ -265,6 +274,9 @@ static void begin(struct lr_dop *o, enum lr_op_kind kind,
 	d->rng = d->rng * 1664525u + 1013904223u;
 	lr_op_init(&o->op, kind, id, tag, put_flags, now, deadline_ms, d->rng);
 	o->op.certain = kind == LR_OP_PUT && o->put.kind == LR_KIND_REGISTER;
+	if (o->put.kind == LR_KIND_CHUNK && !put_flags &&
+	    o->put.bytes >= FORWARD_BYTES)
+		o->op.far = far_cb;
 	LR_LIST_ADD(d->ops, o);
 	if (d->closing || lr_id_class(id) >= LR_CLASSES) {
 		o->failed = d->closing ? LR_E_CLOSED : LR_E_USAGE;

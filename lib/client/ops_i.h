@@ -14,6 +14,7 @@ struct lr_dop_ask {
 	uint64_t sent_ns;
 	bool out;
 	uint8_t ask; /* LR_ASK_* */
+	bool forward; /* and passed on to others */
 };
 
 struct lr_dop {

@@ -110,6 +110,31 @@ static bool read_put(const struct lr_frame *f, struct lr_op_reply *r)
 	return true;
 }
 
+/* The others' answers, then the forwarder's own in *r. */
+static bool read_forward(struct lr_dop *o, const struct lr_dop_ask *a,
+			 const struct lr_frame *f, struct lr_op_reply *r)
+{
+	struct lr_reader in = lr_reader(f->bulk, f->h.bulk);
+	uint64_t now = uv_now(o->d->loop);
+	struct lr_msg_forward_r m;
+	struct lr_rec_passed rec;
+
+	if (!lr_dec_forward_r(f->meta, f->h.meta, &m))
+		return false;
+	while (in.left) {
+		struct lr_op_reply other;
+
+		if (!lr_dec_rec_passed(&in, &rec))
+			return false;
+		other = (struct lr_op_reply){.err = lr_err_from_wire(rec.err),
+					     .tag = rec.tag};
+		lr_op_passed(&o->op, rec.inc, a->ce, &other, now);
+	}
+	r->err = lr_err_from_wire(m.err);
+	r->tag = m.tag;
+	return true;
+}
+
 static bool read_update(struct lr_dop *o, const struct lr_frame *f,
 			struct lr_op_reply *r)
 {
@@ -136,6 +161,8 @@ static bool tell_reply(struct lr_dop *o, const struct lr_dop_ask *a,
 
 	if (get && f->h.type == LR_M_GET_R)
 		good = read_get(a, f, &r, &m);
+	else if (f->h.type == LR_M_FORWARD_R && a->forward)
+		good = read_forward(o, a, f, &r);
 	else if (f->h.type == LR_M_PUT_R && a->ask == LR_ASK_PUT)
 		good = read_put(f, &r);
 	else if (f->h.type == LR_M_UPDATE_R && a->ask == LR_ASK_UPDATE)
@@ -151,6 +178,15 @@ static bool tell_reply(struct lr_dop *o, const struct lr_dop_ask *a,
 	if (get && r.err == LR_E_OK && o->op.kind == LR_OP_READ)
 		keep_value(o, f, &r);
 	return true;
+}
+
+/* It does not know FORWARD: from now on it is sent to directly. */
+static void note_version(struct lr_dop *o, const struct lr_dop_ask *a)
+{
+	struct lr_donor *n = lr_donors_find(o->d, a->member);
+
+	if (n)
+		n->no_forward = true;
 }
 
 void lr_dop_reply_cb(struct lr_link *link, enum lr_err err,
@@ -169,6 +205,8 @@ void lr_dop_reply_cb(struct lr_link *link, enum lr_err err,
 	if (o->over) {
 		/* told already */
 	} else if (err && f) {
+		if (err == LR_E_VERSION && a->forward)
+			note_version(o, a);
 		lr_op_reply(&o->op, a->member, a->ce, &r, now);
 		lr_dop_step(o);
 	} else if (err) {

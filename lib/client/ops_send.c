@@ -27,6 +27,32 @@ static uint64_t send_put(struct lr_dop *o, struct lr_dop_ask *a, unsigned ms)
 	return LR_REQUEST(a->link, PUT, put, &m, &bulk, ms, lr_dop_reply_cb, a);
 }
 
+/* Once over our own link, for `act->rest` too. */
+static uint64_t send_forward(struct lr_dop *o, struct lr_dop_ask *a,
+			     const struct lr_op_act *act, unsigned ms)
+{
+	uint8_t rest[8 * LR_MEM_MAX];
+	struct lr_writer w = lr_writer(rest, sizeof rest);
+	struct lr_bulk bulk = {.p = o->put.value, .len = o->put.bytes};
+	struct lr_msg_forward m = {
+		.slot = (uint16_t)o->op.slot,
+		.ce = a->ce,
+		.id = o->put.id,
+		.tag = o->put.tag,
+		.expires_ms = o->put.expires_ms,
+		.sum = o->sum,
+		.deadline_ms = ms,
+	};
+
+	for (unsigned i = 0; i < act->n_rest; i++)
+		lr_w_u64(&w, act->rest[i]);
+	m.rest = (struct lr_str){(const char *)rest, (uint16_t)w.len};
+	if (lr_bulk_lend(&bulk, released_cb, o))
+		o->refs++;
+	return LR_REQUEST(a->link, FORWARD, forward, &m, &bulk, ms,
+			  lr_dop_reply_cb, a);
+}
+
 /* A READ's write-back. The link copies the value: a newer one may take its
  * place here. */
 static uint64_t send_back(struct lr_dop *o, struct lr_dop_ask *a, unsigned ms)
@@ -114,9 +140,11 @@ bool lr_dop_send(struct lr_dop *o, const struct lr_op_act *act)
 				 .member = act->member,
 				 .ce = act->ce,
 				 .out = true,
-				 .ask = (uint8_t)act->ask};
+				 .ask = (uint8_t)act->ask,
+				 .forward = act->n_rest > 0};
 	o->left = true;
-	a->handle = send_ask(o, a, ms);
+	a->handle = a->forward ? send_forward(o, a, act, ms)
+			       : send_ask(o, a, ms);
 	if (!a->handle)
 		o->refs++; /* its callback cannot be forgotten */
 	return true;

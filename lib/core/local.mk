@@ -40,6 +40,7 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/op.c \
 	lib/core/op.h \
 	lib/core/op_i.h \
+	lib/core/op_put.c \
 	lib/core/op_read.c \
 	lib/core/pace.c \
 	lib/core/pace.h \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The happy path: lr_op_view brings the cfg, lr_op_next sends to its members,
  * lr_op_reply gathers answers until settle() can tell the outcome (those of
- * READ: op_read.c). And else:
+ * PUT: op_put.c, of READ: op_read.c). And else:
  *   a newer cfg (view or STALE): everything again under it, with the same tag
  *   STALE without one, no link, or busy: those members again after a pause
  *   the deadline: UNKNOWN, TIMEOUT or UNREACHABLE */
@@ -94,6 +94,7 @@ static void adopt(struct lr_op *op, const struct lr_cfg *cfg, uint64_t now_ms)
 	op->asked_ms = 0;
 	op->retry_ms = 0;
 	op->retries = 0;
+	op->forwarded = false;
 	op->wake_ms = now_ms;
 }
 
@@ -108,35 +109,6 @@ void lr_op_view(struct lr_op *op, const struct lr_cfg *cfg, uint64_t now_ms)
 }
 
 /* --- what the answers amount to ----------------------------------------- */
-
-/* All of them hold a tag as high as ours: all ours, or it was overtaken. */
-static void settle_put(struct lr_op *op)
-{
-	struct lr_tag mine = op->tag;
-	unsigned refused = 0;
-
-	op->copies = 0;
-	for (unsigned i = 0; i < op->cfg.n; i++) {
-		const struct lr_tag *t = &op->peer[i].tag;
-
-		if (op->peer[i].refused) {
-			refused++;
-			op->from = op->peer[i].inc;
-			continue;
-		}
-		if (lr_tag_cmp(t, &mine) == 0)
-			op->copies++;
-		if (lr_tag_cmp(t, &op->tag) > 0)
-			op->tag = *t;
-	}
-	if (!refused)
-		lr_op_finish(op, op->copies == op->cfg.n ? LR_E_OK :
-							   LR_E_SUPERSEDED);
-	else if (refused == op->cfg.n && !op->doubt)
-		lr_op_finish(op, (enum lr_err)op->peer[0].refused);
-	else
-		lr_op_finish(op, LR_E_UNKNOWN);
-}
 
 /* A value is worth more than a broken copy of the same write. */
 static void settle_tags(struct lr_op *op)
@@ -217,7 +189,7 @@ static void settle(struct lr_op *op, uint64_t now_ms)
 	if (lr_op_count(op, ANSWERED) < op->cfg.n)
 		return;
 	if (op->kind == LR_OP_PUT)
-		settle_put(op);
+		lr_op_settle_put(op);
 	else if (op->kind == LR_OP_TAGS)
 		settle_tags(op);
 	else if (op->kind == LR_OP_READ)
@@ -227,22 +199,6 @@ static void settle(struct lr_op *op, uint64_t now_ms)
 }
 
 /* --- replies ------------------------------------------------------------ */
-
-/* A tag that is lower and yet was not replaced: only a condition allows that,
- * from anybody else it is no answer. */
-static void stored(struct lr_op *op, struct lr_op_peer *p,
-		   const struct lr_op_reply *r, uint64_t now_ms)
-{
-	p->tag = r->tag;
-	if (lr_tag_cmp(&r->tag, &op->tag) >= 0) {
-		p->state = ANSWERED;
-	} else if (op->put_flags & LR_PUT_IF_OPEN) {
-		op->tag = r->tag;
-		lr_op_finish(op, LR_E_SUPERSEDED);
-	} else if (p->state == ASKED) {
-		lr_op_fail_peer(op, p, now_ms);
-	}
-}
 
 static void got(struct lr_op *op, struct lr_op_peer *p,
 		const struct lr_op_reply *r)
@@ -268,13 +224,6 @@ static void got(struct lr_op *op, struct lr_op_peer *p,
 		op->found = p->found;
 		lr_op_finish(op, LR_E_ABSENT);
 	}
-}
-
-/* A slot's collected TOMBs: new tags stay above theirs. */
-void lr_op_floor(struct lr_op *op, const struct lr_op_reply *r)
-{
-	if (r->found == LR_FOUND_NONE && r->tag.ts > op->floor)
-		op->floor = r->tag.ts;
 }
 
 static bool counts(const struct lr_op *op, const struct lr_op_reply *r)
@@ -354,7 +303,10 @@ void lr_op_reply(struct lr_op *op, uint64_t member, uint64_t ce,
 {
 	struct lr_op_peer *p = find_peer(op, member);
 
-	if (op->done || !p || ce != op->cfg.ce || p->state == ANSWERED ||
+	if (op->done || !p || ce != op->cfg.ce)
+		return;
+	lr_op_unforward(op, member);
+	if (p->state == ANSWERED ||
 	    (op->kind == LR_OP_READ && !lr_op_read_wants(op, r)))
 		return;
 	if (!counts(op, r)) {
@@ -362,7 +314,7 @@ void lr_op_reply(struct lr_op *op, uint64_t member, uint64_t ce,
 		return;
 	}
 	if (op->kind == LR_OP_PUT)
-		stored(op, p, r, now_ms);
+		lr_op_stored(op, p, r, now_ms);
 	else if (op->kind == LR_OP_READ)
 		lr_op_read_got(op, p, r, now_ms);
 	else if (op->kind == LR_OP_UPDATE)
@@ -381,6 +333,7 @@ void lr_op_unreached(struct lr_op *op, uint64_t member, uint64_t ce,
 	if (op->done || !p || ce != op->cfg.ce || p->state != ASKED)
 		return;
 	op->doubt = true;
+	lr_op_unforward(op, member);
 	lr_op_fail_peer(op, p, now_ms);
 }
 
@@ -393,6 +346,8 @@ void lr_op_unsent(struct lr_op *op, uint64_t member, uint64_t ce,
 		return;
 	op->sends--;
 	op->sent = op->sends != 0;
+	if (lr_op_unforward(op, member))
+		op->forwarded = false;
 	lr_op_fail_peer(op, p, now_ms);
 }
 
@@ -495,13 +450,16 @@ static enum lr_op_ask what_to_ask(const struct lr_op *op,
 	return LR_ASK_GET;
 }
 
-static struct lr_op_act hold(struct lr_op *op)
+static struct lr_op_act hold(struct lr_op *op, uint64_t now_ms)
 {
 	uint64_t hedge = op->asked_ms + LR_OP_HEDGE_MS;
+	uint64_t half = lr_op_half_ms(op);
 
 	op->wake_ms = op->deadline_ms;
 	if (op->retry_ms && op->retry_ms < op->wake_ms)
 		op->wake_ms = op->retry_ms;
+	if (op->forwarded && now_ms < half && half < op->wake_ms)
+		op->wake_ms = half;
 	if (op->kind == LR_OP_GET && lr_op_count(op, IDLE) && hedge < op->wake_ms)
 		op->wake_ms = hedge;
 	return (struct lr_op_act){.what = LR_OP_WAIT};
@@ -510,6 +468,7 @@ static struct lr_op_act hold(struct lr_op *op)
 struct lr_op_act lr_op_next(struct lr_op *op, uint64_t now_ms, lr_op_near near,
 			    void *arg)
 {
+	struct lr_op_act act = {.what = LR_OP_SEND};
 	struct lr_op_peer *p;
 
 	if (!op->done && now_ms >= op->deadline_ms)
@@ -517,16 +476,21 @@ struct lr_op_act lr_op_next(struct lr_op *op, uint64_t now_ms, lr_op_near near,
 	if (op->done)
 		return (struct lr_op_act){.what = LR_OP_DONE};
 	retry_failed(op, now_ms);
-	p = nearest_idle(op, near, arg);
+	if (op->forwarded && now_ms >= lr_op_half_ms(op))
+		lr_op_unforward(op, 0);
+	p = lr_op_forward(op, &act, arg, now_ms);
+	if (!p)
+		p = nearest_idle(op, near, arg);
 	if (!p || !may_ask(op, now_ms))
-		return hold(op);
-	p->ask = (uint8_t)what_to_ask(op, p);
+		return hold(op, now_ms);
+	act.ask = what_to_ask(op, p);
+	act.member = p->inc;
+	act.ce = op->cfg.ce;
+	p->ask = (uint8_t)act.ask;
 	p->state = ASKED;
+	p->via = 0;
 	op->asked_ms = now_ms;
 	op->sends++;
 	op->sent = true;
-	return (struct lr_op_act){.what = LR_OP_SEND,
-				  .member = p->inc,
-				  .ce = op->cfg.ce,
-				  .ask = (enum lr_op_ask)p->ask};
+	return act;
 }

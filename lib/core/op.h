@@ -10,6 +10,10 @@
  *       a closed manifest: SUPERSEDED at once, another cfg: STALE. FULL, PERMISSION: at once. The
  *       deadline before the first send: TIMEOUT, certainly not done; after:
  *       UNKNOWN.
+ *       With op->far, members that are far are sent to through one of them,
+ *       once under each cfg: it passes the value on (protocol: "Forwarding")
+ *       and each one's own answer back. Who has not answered then is asked
+ *       directly, as everybody is once half of the time is over.
  * GET   the nearest copy first (a second is asked when it is slow), then the
  *       others; "absent" only when ALL members of one cfg said so, at least
  *       one of them SYNCED, or had no more than an open manifest (found VALUE
@@ -55,6 +59,8 @@ struct lr_op_act {
 	uint64_t member; /* incarnation */
 	uint64_t ce;
 	enum lr_op_ask ask;
+	uint64_t rest[LR_MEM_MAX]; /* PUT: `member` passes it on to these */
+	unsigned n_rest;
 };
 
 /* A reply, as far as the rules care. */
@@ -69,6 +75,7 @@ struct lr_op_reply {
 
 struct lr_op_peer {
 	uint64_t inc;
+	uint64_t via; /* asked through that member; 0: directly */
 	uint8_t state; /* op.c: idle, asked, answered, failed */
 	uint8_t fails; /* since this cfg is used */
 	uint8_t found;
@@ -95,6 +102,10 @@ struct lr_op {
 	/* PUT of a register: FULL only when no copy can have it, else UNKNOWN.
 	 * Set after lr_op_init. */
 	bool certain;
+	/* PUT: is it worth while to reach that member through another one? The
+	 * argument is lr_op_next's. Set after lr_op_init; NULL: never. */
+	bool (*far)(void *arg, uint64_t member);
+	bool forwarded; /* under this cfg, already */
 	uint8_t phase;	   /* READ: op_read.c */
 	bool has;	   /* READ: the caller holds the value of tag `have` */
 	struct lr_tag have; /* it changes: keep the value of this reply */
@@ -122,6 +133,10 @@ struct lr_op_act lr_op_next(struct lr_op *op, uint64_t now_ms, lr_op_near near,
 /* Replies carry the ce they were asked under: older ones are ignored. */
 void lr_op_reply(struct lr_op *op, uint64_t member, uint64_t ce,
 		 const struct lr_op_reply *r, uint64_t now_ms);
+/* What another member answered, as the one that passed the value on says. All of
+ * these come before that one's own reply, which ends the passing on. */
+void lr_op_passed(struct lr_op *op, uint64_t member, uint64_t ce,
+		  const struct lr_op_reply *r, uint64_t now_ms);
 /* No answer: no link to the member, or it broke with the request out. */
 void lr_op_unreached(struct lr_op *op, uint64_t member, uint64_t ce,
 		     uint64_t now_ms);

@@ -44,6 +44,13 @@ bool lr_op_read_wants(const struct lr_op *op, const struct lr_op_reply *r)
 	}
 }
 
+/* A slot's collected TOMBs: new tags stay above theirs. */
+void lr_op_floor(struct lr_op *op, const struct lr_op_reply *r)
+{
+	if (r->found == LR_FOUND_NONE && r->tag.ts > op->floor)
+		op->floor = r->tag.ts;
+}
+
 static void look_again(struct lr_op *op)
 {
 	op->phase = LOOKING;

@@ -91,6 +91,9 @@
 	F(dev, dev) F(str, name) F(u32, slots) F(u32, gets) F(u32, gives) \
 	F(u64, get_bytes) F(u64, give_bytes)
 
+/* What a member answered to a chunk that was passed on to it. err: lr_err */
+#define LR_REC_PASSED(F)    F(u64, inc) F(u16, err) F(tag, tag)
+
 /* By the ten thousand: without a length, so they never change. */
 #define LR_PLAIN_RECORDS(R) \
 	R(SLOTNO, slotno)   R(SLOT_CE, slot_ce)  R(SLOT_STATE, slot_state)
@@ -100,7 +103,7 @@
 	R(PENDING, pending) R(TEXT, text)        R(EVENT, event) \
 	R(COPY, copy)       R(WHICH, which)      R(VERIFIED, verified) \
 	R(GIVEN, given)     R(REACH, reach)      R(INVITE, invite) \
-	R(LOSS, loss)       R(MOVE, move)
+	R(LOSS, loss)       R(MOVE, move)        R(PASSED, passed)
 #define LR_RECORDS(R) LR_PLAIN_RECORDS(R) LR_SIZED_RECORDS(R)
 
 /* --- messages ----------------------------------------------------------- */
@@ -302,6 +305,13 @@
 #define LR_MSG_POLICY(F)    F(u8, clear)
 #define LR_MSG_CLEAR(F)     F(u8, reserved)
 #define LR_MSG_CLEAR_R(F)   F(u16, err)
+/* PUT of a chunk, with members to pass it on to; from one of them: to none.
+ * rest: their incarnations, 8 bytes each. err, tag: of who answers */
+#define LR_MSG_FORWARD(F) \
+	F(u16, slot) F(u64, ce) F(id, id) F(tag, tag) F(u64, expires_ms) \
+	F(u64, sum) F(u32, deadline_ms) F(str, rest)
+#define LR_MSG_FORWARD_R(F) F(u16, err) F(tag, tag)
+
 /* from src[1], pushed; ts: of names' tags */
 #define LR_MSG_BAR(F)       F(u16, slot) F(u64, ce) F(u64, ts)
 #define LR_MSG_METRICS(F)   F(u8, reserved)
@@ -411,7 +421,9 @@
 	M(170, CLEAR_R,   clear_r,    0,           "it does, from here on") \
 	M(176, BAR,       bar,        0,           "before a GET: refuse updates up to that ts from now on") \
 	M(180, METRICS,   metrics,    0,           "your counters; on a local socket") \
-	M(181, METRICS_R, metrics_r,  LR_BULK_MAX, "Prometheus text")
+	M(181, METRICS_R, metrics_r,  LR_BULK_MAX, "Prometheus text") \
+	M(190, FORWARD,   forward,    LR_BULK_MAX, "store a chunk, and pass it on to these members") \
+	M(191, FORWARD_R, forward_r,  512,         "the tag now stored; passed records: what the others answered")
 /* clang-format on */
 
 #endif

@@ -135,12 +135,23 @@ static void fill_put(const struct cop *o, struct msg *m)
 	m->flags = (uint8_t)o->op.put_flags;
 	m->val = o->val;
 	m->expires = o->expires;
+	m->born = o->op.start_ms;
 	if (!back)
 		return;
 	m->val = o->got;
 	m->flags = LR_PUT_REPAIR;
 	if (o->op.found != LR_FOUND_VALUE)
 		m->flags |= LR_PUT_TOMB;
+}
+
+/* To be passed on to these. */
+static void fill_rest(const struct lr_op_act *act, struct msg *m)
+{
+	if (!act->n_rest)
+		return;
+	m->blob = blob_new(act->n_rest, sizeof(struct passed));
+	for (unsigned i = 0; i < act->n_rest; i++)
+		m->blob->passed[i].inc = act->rest[i];
 }
 
 static void fill_update(const struct sim *s, const struct cop *o,
@@ -174,6 +185,7 @@ static bool send_to(struct sim *s, struct cop *o, const struct lr_op_act *act)
 	m->ce = act->ce;
 	m->inc = act->member;
 	m->key = o->key;
+	fill_rest(act, m);
 	if (act->ask == LR_ASK_PUT)
 		fill_put(o, m);
 	else if (act->ask == LR_ASK_UPDATE)
@@ -263,6 +275,18 @@ static void keep(struct cop *o, const struct msg *m)
 	o->got_expires = m->expires;
 }
 
+/* Of the others, before what the one that passed it on says for itself. */
+static void tell_passed(struct sim *s, struct cop *o, const struct ask *q,
+			const struct msg *m)
+{
+	for (size_t i = 0; m->blob && i < m->blob->n; i++) {
+		const struct passed *p = &m->blob->passed[i];
+		struct lr_op_reply r = { .err = p->err, .tag = p->tag };
+
+		lr_op_passed(&o->op, p->inc, q->ce, &r, s->now);
+	}
+}
+
 void agent_reply(struct sim *s, struct agent *a, struct msg *m)
 {
 	struct cop *o = m->who;
@@ -286,6 +310,7 @@ void agent_reply(struct sim *s, struct agent *a, struct msg *m)
 		    net_alive(&q->link, 0))
 			lagging(s, a, q->link.c);
 	}
+	tell_passed(s, o, q, m);
 	lr_op_reply(&o->op, q->member, q->ce, &r, s->now);
 	if (value)
 		keep(o, m);

@@ -49,7 +49,7 @@ void donor_kill_slow(struct sim *s, struct donor *d, unsigned slot)
 			r->err = LR_E_BUSY;
 			net_send(s, p->link.c, 0, r);
 		}
-		free(p);
+		serve_drop_slow(p);
 	}
 }
 
@@ -304,6 +304,7 @@ static void take_closed(struct sim *s, struct donor *d, struct conn *c)
 			return;
 		agent_lost(s, &d->ag, c);
 		order_lost(s, d, c);
+		forward_lost(s, d, c);
 		pull_lost(s, d, member);
 		return;
 	}
@@ -335,6 +336,8 @@ static void take_reply(struct sim *s, struct donor *d, struct msg *m)
 		pull_recv(s, d, m);
 	else if (m->asker == ASKER_ORDER)
 		order_reply(s, d, m);
+	else if (m->asker == ASKER_FORWARD)
+		forward_reply(s, d, m);
 	else
 		agent_reply(s, &d->ag, m);
 }
@@ -475,6 +478,7 @@ static void tick_cb(struct sim *s, void *arg, uint64_t life)
 	donor_tell(s, d);
 	sweep_tick(s, d);
 	order_tick(s, d);
+	forward_tick(s, d);
 	report_tick(s, d);
 	if (d->leaving)
 		leave_tick(s, d);
@@ -520,12 +524,13 @@ void donor_kill(struct sim *s, struct donor *d, bool silent)
 	agent_stop(s, &d->ag);
 	pull_stop(s, d);
 	order_stop(d);
+	forward_stop(d);
 	report_stop(d);
 	while (d->slow) {
 		struct slow_put *p = d->slow;
 
 		d->slow = p->next;
-		free(p);
+		serve_drop_slow(p);
 	}
 	for (unsigned i = 0; i < s->p.nslots; i++) {
 		free(d->slot[i].e);

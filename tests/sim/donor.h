@@ -63,6 +63,24 @@ struct order { /* an update that this donor orders; the first of its name runs *
 	struct order_ask ask[2 * LR_MEM_MAX];
 };
 
+enum hop_state { HOP_WAITS, HOP_SENT, HOP_SAID };
+
+struct forward { /* a PUT that is passed on */
+	struct forward *next;
+	uint32_t life;
+	struct msg m;	  /* what was asked, */
+	struct link link; /* and over which link */
+	uint64_t begun_ms;
+	enum lr_err err; /* of this copy's own */
+	struct lr_tag tag;
+	struct blob *said; /* by the others */
+	struct {
+		enum hop_state state;
+		uint64_t at; /* it leaves then */
+		struct link link;
+	} hop[LR_MEM_MAX];
+};
+
 struct change { /* the coordinator is to hear of */
 	unsigned slot;
 	uint32_t key;
@@ -83,6 +101,7 @@ struct donor {
 	struct dslot *slot;
 	struct slow_put *slow;
 	struct order *orders;
+	struct forward *forwards;
 	struct change *changes;
 	unsigned n_changes, cap_changes;
 	unsigned slow_permille, slow_ms;
@@ -116,6 +135,7 @@ void donor_tell(struct sim *s, struct donor *d);
 
 /* serve.c */
 void serve_recv(struct sim *s, struct donor *d, struct conn *c, struct msg *m);
+void serve_drop_slow(struct slow_put *p);
 struct entry *serve_find(struct donor *d, unsigned slot, uint32_t key);
 void serve_stored(const struct entry *e, struct lr_stored *ret);
 enum lr_err serve_store(struct sim *s, struct donor *d, unsigned slot,
@@ -141,6 +161,15 @@ void order_reply(struct sim *s, struct donor *d, struct msg *m);
 void order_lost(struct sim *s, struct donor *d, struct conn *c);
 void order_tick(struct sim *s, struct donor *d);
 void order_stop(struct donor *d);
+
+/* forward.c */
+void forward_begin(struct sim *s, struct donor *d, struct conn *c,
+		   const struct msg *m, enum lr_err err,
+		   const struct lr_tag *tag);
+void forward_reply(struct sim *s, struct donor *d, struct msg *m);
+void forward_lost(struct sim *s, struct donor *d, struct conn *c);
+void forward_tick(struct sim *s, struct donor *d);
+void forward_stop(struct donor *d);
 
 /* report.c */
 void report_changed(struct sim *s, struct donor *d, unsigned slot,

@@ -42,8 +42,10 @@ static void tell(const struct sim *s, uint64_t runs, double t)
 	       s->uploads, s->removed, s->sweeps, s->collected,
 	       s->lin_ops + s->cas_ops);
 	printf("  %" PRIu64 " names updated, %" PRIu64 " conflicts, %" PRIu64
-	       " lists, %" PRIu64 " refused, %" PRIu64 " looked for\n",
-	       s->updates, s->conflicts, s->lists, s->lists_refused, s->finds);
+	       " lists, %" PRIu64 " refused, %" PRIu64 " looked for, %" PRIu64
+	       " passed on\n",
+	       s->updates, s->conflicts, s->lists, s->lists_refused, s->finds,
+	       s->passed);
 }
 
 struct options {

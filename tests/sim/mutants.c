@@ -24,6 +24,7 @@ static const struct mutant {
 	unsigned before; /* the first seed looked at, less 1 */
 } mutants[] = {
 	{ "absent-from-one-copy", THEME_SHORT, 200, 0 },
+	{ "answered-for-others", THEME_SHORT, 500, 0 },
 	{ "cached-with-another-tag", THEME_SHORT, 1000, 0 },
 	{ "close-after-60s", THEME_SWEEP, 400, 0 },
 	{ "dropped-not-listed", THEME_SHORT, 200, 0 },
@@ -35,6 +36,8 @@ static const struct mutant {
 	{ "no-seal-no-epoch-check", THEME_SHORT, 100, 0 },
 	{ "no-write-back", THEME_SHORT, 500, 0 },
 	{ "old-entries-kept-at-install", THEME_SHORT, 500, 0 },
+	{ "passed-on-late", THEME_SWEEP, 400, 0 },
+	{ "passed-on-unadmitted", THEME_SHORT, 2000, 0 },
 	{ "proof-of-known-synced", THEME_SHORT, 1000, 0 },
 	{ "register-read-from-one-copy", THEME_SHORT, 500, 0 },
 	{ "removed-before-synced", THEME_SHORT, 1000, 0 },

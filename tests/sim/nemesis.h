@@ -50,6 +50,7 @@ struct profile { /* drawn for each run */
 	uint32_t faults; /* bits of enum fault */
 	bool careful;	 /* never kills the last synced copy of a slot */
 	bool full, chunked, removals;
+	bool forward; /* objects' PUTs go through one copy to the others */
 };
 
 /* nemesis.c */

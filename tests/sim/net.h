@@ -26,11 +26,17 @@ enum msg_type {
 };
 
 /* Whose request a reply goes back to. */
-enum asker { ASKER_OP, ASKER_PULL, ASKER_ORDER, ASKER_FIND };
+enum asker { ASKER_OP, ASKER_PULL, ASKER_ORDER, ASKER_FIND, ASKER_FORWARD };
 
 struct row { /* of the catalogue */
 	uint32_t key;
 	uint8_t state; /* LR_OBJECT_* */
+};
+
+struct passed { /* what a copy answered to what was passed on to it */
+	uint64_t inc;
+	enum lr_err err;
+	struct lr_tag tag;
 };
 
 struct blob { /* shared by messages */
@@ -42,6 +48,7 @@ struct blob { /* shared by messages */
 		struct lr_cfg *cfgs;
 		struct lr_sync_entry *page;
 		struct row *rows;
+		struct passed *passed; /* PUT: to whom; PUT_R: what they said */
 		uint8_t *bytes;
 		void *p;
 	};
@@ -62,6 +69,7 @@ struct msg {
 	struct lr_tag tag;
 	uint8_t flags, kind, found;
 	bool synced, first, more;
+	uint64_t born; /* PUT: when its operation began; 0: not known */
 	unsigned ms; /* the deadline, from now on */
 	struct lr_update_request q;
 	enum lr_err err;

@@ -21,6 +21,14 @@ struct lr_tag object_tomb_tag(uint64_t writer, uint64_t there_ts)
 	return (struct lr_tag){ ts, writer, 2 };
 }
 
+/* In lives that forward, whatever has several copies is. */
+static bool is_far(void *arg, uint64_t member)
+{
+	(void)arg;
+	(void)member;
+	return true;
+}
+
 static void put(struct sim *s, struct work *w, uint32_t key, uint64_t ts,
 		uint8_t kind, unsigned deadline_ms, cop_cb cb)
 {
@@ -31,6 +39,7 @@ static void put(struct sim *s, struct work *w, uint32_t key, uint64_t ts,
 		oracle_tag(s, key, &tag, s->key[key].val);
 	o = agent_op(s, &w->c->ag, LR_OP_PUT, key, &tag, 0, deadline_ms, cb, w,
 		     w->life);
+	o->op.far = s->p.forward ? is_far : NULL;
 	o->kind = kind;
 	o->val = s->key[key].val;
 	o->expires = ts == LR_TS_OPEN ? 0 : s->key[key].expires;

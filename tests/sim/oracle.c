@@ -346,6 +346,13 @@ void oracle_admitted(struct sim *s, struct donor *d, unsigned slot,
 			  oracle_u(ce), slot);
 }
 
+void oracle_in_time(struct sim *s, const struct donor *d, const struct msg *m)
+{
+	if (m->born && s->now > m->born + 60000)
+		sim_wrong(s, "dev %u took a PUT of key %u that began %llu ms "
+			  "ago", d->dev, m->key, oracle_u(s->now - m->born));
+}
+
 void oracle_stored(struct sim *s, struct donor *d, unsigned slot,
 		   const struct entry *e)
 {

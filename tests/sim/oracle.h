@@ -52,6 +52,8 @@ struct past_cfg {
 uint32_t oracle_key(struct sim *s, enum key_kind kind, unsigned slot);
 void oracle_cfg(struct sim *s, unsigned slot, const struct lr_cfg *cfg);
 void oracle_commit(struct sim *s, const struct lr_view *v);
+/* No PUT is taken when the TOMB that forbids it may be collected. */
+void oracle_in_time(struct sim *s, const struct donor *d, const struct msg *m);
 void oracle_admitted(struct sim *s, struct donor *d, unsigned slot,
 		     uint64_t ce);
 void oracle_stored(struct sim *s, struct donor *d, unsigned slot,

@@ -219,12 +219,26 @@ static enum lr_err apply(struct sim *s, struct donor *d, const struct msg *m,
 static void apply_and_tell(struct sim *s, struct donor *d, struct conn *c,
 			   struct msg *m)
 {
-	struct msg *r = reply(s, MSG_PUT_R, m);
+	struct msg *r;
 
+	if (m->blob) {
+		struct lr_tag tag;
+		enum lr_err err = apply(s, d, m, &tag);
+
+		forward_begin(s, d, c, m, err, &tag);
+		return;
+	}
+	r = reply(s, MSG_PUT_R, m);
 	r->err = apply(s, d, m, &r->tag);
 	SAY(s, "dev %u PUT key %u ts %llu flags %x: %s", d->dev, m->key,
 	    (unsigned long long)m->tag.ts, m->flags, lr_err_name(r->err));
 	net_send(s, c, 0, r);
+}
+
+void serve_drop_slow(struct slow_put *p)
+{
+	blob_drop(p->m.blob);
+	free(p);
 }
 
 static void slow_cb(struct sim *s, void *arg, uint64_t life)
@@ -247,7 +261,6 @@ static void slow_cb(struct sim *s, void *arg, uint64_t life)
 			continue;
 		}
 		*at = p->next;
-		free(p);
 		if (net_alive(&l, 1)) {
 			apply_and_tell(s, d, l.c, &m);
 		} else {
@@ -255,6 +268,7 @@ static void slow_cb(struct sim *s, void *arg, uint64_t life)
 
 			(void)apply(s, d, &m, &tag);
 		}
+		serve_drop_slow(p);
 		at = &d->slow;
 	}
 }
@@ -267,7 +281,8 @@ static void put_slowly(struct sim *s, struct donor *d, struct conn *c,
 	if (!p)
 		abort();
 	p->m = *m;
-	p->m.blob = NULL;
+	if (p->m.blob)
+		p->m.blob->refs++;
 	p->link = (struct link){ c, c->gen };
 	p->at = s->now + 1 + sim_draw(s, d->slow_ms);
 	while (*at)
@@ -279,8 +294,10 @@ static void put_slowly(struct sim *s, struct donor *d, struct conn *c,
 static void serve_put(struct sim *s, struct donor *d, struct conn *c,
 		      struct msg *m)
 {
-	if (!admit(s, d, c, m, MSG_PUT_R))
+	if (!(m->asker == ASKER_FORWARD && LR_MUTANT("passed-on-unadmitted")) &&
+	    !admit(s, d, c, m, MSG_PUT_R))
 		return;
+	oracle_in_time(s, d, m);
 	if (d->slow_permille && sim_chance(s, d->slow_permille))
 		put_slowly(s, d, c, m);
 	else

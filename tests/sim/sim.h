@@ -10,6 +10,7 @@
  *   pull.c     what it fetches while SYNCING, and repairs; shelf.c: what it
  *              still had of that
  *   order.c    names whose updates it orders
+ *   forward.c  what it passes on to other copies
  *   report.c   what it tells the coordinator of objects
  *   sweep.c    TOMBs, open manifests, orphans, expiry
  *   agent.c    operations on entries, of clients and of donors
@@ -93,7 +94,7 @@ struct sim {
 	uint64_t acks, reads, absents, losts, unknowns, changes, installs,
 		syncs, warm, seals, deaths, sweeps, collected, lin_ops, removed,
 		uploads, fulls, cfgs_lost, updates, conflicts, cas_ops, lists,
-		lists_refused, finds;
+		lists_refused, finds, passed;
 	uint32_t n_orders;
 };
 /* coord.c */

@@ -44,7 +44,7 @@ tests_unit_test_suspect_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 # model of operations compiles the rules itself, with those that can be taken
 # away.
 core_tests = tests/unit/test_id tests/unit/test_slot tests/unit/test_op \
-	tests/unit/test_op_model tests/unit/test_sync
+	tests/unit/test_forward tests/unit/test_op_model tests/unit/test_sync
 core_libs = lib/core/liblrcore.la $(CMOCKA_LIBS)
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
@@ -57,10 +57,15 @@ tests_unit_test_op_LDADD = $(core_libs)
 small_world = tests/unit/small_world.c tests/unit/small_world.h \
 	tests/unit/unit.h
 tests_unit_test_op_model_SOURCES = tests/unit/test_op_model.c \
-	$(small_world) lib/core/err.c lib/core/op.c lib/core/op_read.c \
-	lib/core/slot.c lib/core/update.c lib/core/view.c
+	$(small_world) lib/core/err.c lib/core/op.c lib/core/op_put.c \
+	lib/core/op_read.c lib/core/slot.c lib/core/update.c lib/core/view.c
 tests_unit_test_op_model_CPPFLAGS = $(AM_CPPFLAGS) -DLR_MUTATIONS
 tests_unit_test_op_model_LDADD = $(CMOCKA_LIBS)
+tests_unit_test_forward_SOURCES = tests/unit/test_forward.c \
+	tests/unit/unit.h lib/core/err.c lib/core/op.c lib/core/op_put.c \
+	lib/core/op_read.c lib/core/slot.c lib/core/update.c lib/core/view.c
+tests_unit_test_forward_CPPFLAGS = $(AM_CPPFLAGS) -DLR_MUTATIONS
+tests_unit_test_forward_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_sync_SOURCES = tests/unit/test_sync.c tests/unit/unit.h
 tests_unit_test_sync_LDADD = $(core_libs)
 
@@ -117,8 +122,8 @@ tests_unit_test_read_SOURCES = tests/unit/test_read.c tests/unit/unit.h
 tests_unit_test_read_LDADD = $(core_libs)
 register_model = tests/unit/register_model.c tests/unit/register_model.h \
 	tests/unit/register_clients.c $(small_world) tests/sim/cas.c \
-	tests/sim/cas.h lib/core/err.c lib/core/op.c lib/core/op_read.c \
-	lib/core/slot.c lib/core/update.c lib/core/view.c
+	tests/sim/cas.h lib/core/err.c lib/core/op.c lib/core/op_put.c \
+	lib/core/op_read.c lib/core/slot.c lib/core/update.c lib/core/view.c
 tests_unit_test_register_model_SOURCES = tests/unit/test_register_model.c \
 	$(register_model)
 tests_unit_test_register_model_CPPFLAGS = $(AM_CPPFLAGS) -DLR_MUTATIONS

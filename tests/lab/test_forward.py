@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Chunks that a client sends once, and donors pass on to the other copies."""
+import threading
+
+from lab import check, wait_until
+from pool import MIB, Ledger, Pool
+
+SIZE = 16 * MIB
+HEADERS = 1.12  # TLS, TCP and what else a link carries
+
+
+def sent(host):
+    """Bytes that left its interface."""
+    rows = host.run("cat", "/proc/net/dev").text.splitlines()
+    eth0 = next(r for r in rows if r.strip().startswith("eth0:"))
+    return int(eth0.split()[9])
+
+
+def cost(ledger, host, copies):
+    """What the host sent for each byte that it stored."""
+    before = sent(host)
+    ledger.store(SIZE, copies=copies)
+    return (sent(host) - before) / SIZE
+
+
+def test_link_carries_once(lab):
+    """With two copies and with three, over the LAN, the client's link carries
+    each byte once, and what was passed on is what was stored. Where the
+    machine is so busy that a donor is late, its chunks are sent again: then
+    the next store is looked at."""
+    p = Pool(lab)
+    ledger = Ledger(p)
+
+    def carries_once(copies):
+        factor = cost(ledger, p.elm, copies)
+        lab.say(f"{copies} copies: {factor:.2f} bytes sent for one stored")
+        return factor < HEADERS
+
+    for copies in (2, 3):
+        wait_until(lambda: carries_once(copies), 60, "a byte is sent once")
+    ledger.verify()
+
+
+def test_forwarder_killed(lab):
+    """kill -9 of a donor that passes chunks on, in the midst of a store: the
+    store ends as if nothing had been, and every byte is there."""
+    p = Pool(lab)
+    ledger = Ledger(p)
+    for h in p.hosts:
+        h.slow("200mbit")
+    before = sent(p.elm)
+    ids = []
+    worker = threading.Thread(
+        target=lambda: ids.append(ledger.store(SIZE, copies=2)))
+    worker.start()
+    wait_until(lambda: sent(p.elm) - before > SIZE // 4, 30, "it is under way")
+    p.donors[0].daemons["donor"].kill()
+    worker.join()
+    check(ids and ids[0], "it was not stored")
+    ledger.verify()
