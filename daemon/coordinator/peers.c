@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/list.h"
 #include "daemon/coordinator/coordinator.h"
 #include "daemon/log.h"
 #include "wire/version.h"
@@ -25,11 +26,7 @@ void lr_peers_accept_cb(struct lr_link *link, void *arg)
 	}
 	p->k = k;
 	p->link = link;
-	p->next = k->peers;
-	p->prev = &k->peers;
-	if (p->next)
-		p->next->prev = &p->next;
-	k->peers = p;
+	LR_LIST_ADD(k->peers, p);
 	lr_link_set_ops(link, &peer_ops, p);
 }
 
@@ -325,9 +322,7 @@ static void peer_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 	struct lr_coordinator *k = p->k;
 
 	(void)link, (void)why;
-	*p->prev = p->next;
-	if (p->next)
-		p->next->prev = p->prev;
+	LR_LIST_DEL(p);
 	lr_objects_forget_peer(k, p);
 	if (!k->stopped) {
 		lr_donor_closed(p);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "core/list.h"
+
 #define ANSWER_MS 5000
 
 struct check {
@@ -25,9 +27,7 @@ static void answered_cb(struct lr_link *link, enum lr_err err,
 	else if (c->asker)
 		lr_link_send_error(c->asker, c->req, err,
 				   "the coordinator does not answer");
-	*c->prev = c->next;
-	if (c->next)
-		c->next->prev = c->prev;
+	LR_LIST_DEL(c);
 	free(c);
 }
 
@@ -42,10 +42,8 @@ void lr_check_pass(struct lr_link *asker, uint64_t req, struct lr_link *control,
 				   "the coordinator is away");
 		return;
 	}
-	*c = (struct check){ checks, &checks, asker, req };
-	if (checks)
-		checks->prev = &c->next;
-	checks = c;
+	*c = (struct check){ .asker = asker, .req = req };
+	LR_LIST_ADD(checks, c);
 	LR_REQUEST(control, CHECK, check, &m, NULL, ANSWER_MS, answered_cb, c);
 }
 

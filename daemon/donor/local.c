@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/list.h"
 #include "daemon/donor/check.h"
 #include "daemon/donor/donor.h"
 #include "daemon/log.h"
@@ -21,9 +22,7 @@ static void local_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 
 	(void)why;
 	lr_check_gone(link);
-	*l->prev = l->next;
-	if (l->next)
-		l->next->prev = l->prev;
+	LR_LIST_DEL(l);
 	free(l);
 }
 
@@ -130,10 +129,9 @@ static void local_accept_cb(struct lr_link *link, void *arg)
 		lr_link_close(link, LR_E_NO_MEMORY);
 		return;
 	}
-	*l = (struct lr_donor_link){ d->locals, &d->locals, d, link };
-	if (d->locals)
-		d->locals->prev = &l->next;
-	d->locals = l;
+	l->d = d;
+	l->link = link;
+	LR_LIST_ADD(d->locals, l);
 	lr_link_set_ops(link, &local_ops, l);
 }
 

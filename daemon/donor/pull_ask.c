@@ -3,6 +3,7 @@
  * it was for: what comes for a slot that has ended is thrown away. */
 #include <stdlib.h>
 
+#include "core/list.h"
 #include "daemon/base.h"
 #include "daemon/donor/pull_i.h"
 #include "daemon/log.h"
@@ -32,11 +33,7 @@ static struct pull_request *request_new(struct lr_pull *p, struct pull_slot *a,
 	q->a = a;
 	q->member = member;
 	q->link = link;
-	q->next = p->requests;
-	q->prev = &p->requests;
-	if (q->next)
-		q->next->prev = &q->next;
-	p->requests = q;
+	LR_LIST_ADD(p->requests, q);
 	p->out++;
 	if (a)
 		a->out++;
@@ -48,9 +45,7 @@ static struct pull_slot *request_end(struct pull_request *q)
 {
 	struct pull_slot *a = q->a;
 
-	*q->prev = q->next;
-	if (q->next)
-		q->next->prev = q->prev;
+	LR_LIST_DEL(q);
 	q->p->out--;
 	q->p->out_bytes -= q->bytes;
 	if (a && --a->out == 0 && !a->sync) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/list.h"
 #include "daemon/base.h"
 #include "daemon/log.h"
 #include "net/spin.h"
@@ -44,9 +45,7 @@ static void link_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 	(void)link, (void)why;
 	lr_updates_gone(l->s->updates, l);
 	lr_forwards_gone(l->s->forwards, l);
-	*l->prev = l->next;
-	if (l->next)
-		l->next->prev = l->prev;
+	LR_LIST_DEL(l);
 	free(l);
 }
 
@@ -64,13 +63,8 @@ static void accept_cb(struct lr_link *link, void *arg)
 		lr_link_close(link, LR_E_CLOSED);
 		return;
 	}
-	*l = (struct lr_shard_link){ .next = s->links,
-				     .prev = &s->links,
-				     .s = s,
-				     .link = link };
-	if (s->links)
-		s->links->prev = &l->next;
-	s->links = l;
+	*l = (struct lr_shard_link){ .s = s, .link = link };
+	LR_LIST_ADD(s->links, l);
 	lr_link_set_ops(link, &link_ops, l);
 	lr_link_set_spin(link, s->spin);
 	lr_link_set_stale_ms(link, STALE_MS);

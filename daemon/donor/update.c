@@ -12,6 +12,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "core/list.h"
 #include "core/update.h"
 #include "daemon/base.h"
 #include "daemon/donor/shard.h"
@@ -66,20 +67,13 @@ struct lr_updates *lr_updates_new(struct lr_shard *s)
 
 /* --- requests ----------------------------------------------------------- */
 
-static void unlink_ask(struct ask *a)
-{
-	*a->prev = a->next;
-	if (a->next)
-		a->next->prev = a->prev;
-}
-
 /* One whose callback cannot be kept away is freed by that. */
 static void forget_asks(struct job *j)
 {
 	struct ask *a;
 
 	while ((a = j->asks)) {
-		unlink_ask(a);
+		LR_LIST_DEL(a);
 		a->j = NULL;
 		if (!a->handle)
 			continue;
@@ -155,7 +149,7 @@ static void reply_cb(struct lr_link *link, enum lr_err err,
 		free(a);
 		return;
 	}
-	unlink_ask(a);
+	LR_LIST_DEL(a);
 	if (!err)
 		tell_reply(j, a, f);
 	else if (f)
@@ -234,11 +228,7 @@ static bool ask_member(struct job *j, const struct lr_op_act *act)
 	a->member = act->member;
 	a->what = (uint8_t)act->ask;
 	a->putting = j->m.putting;
-	a->next = j->asks;
-	a->prev = &j->asks;
-	if (a->next)
-		a->next->prev = &a->next;
-	j->asks = a;
+	LR_LIST_ADD(j->asks, a);
 	a->handle = a->what == LR_ASK_PUT ? send_put(j, a, ms) :
 					    send_get(j, a, ms);
 	return true;

@@ -7,6 +7,7 @@
  * being counted, as a guest. When the process is out of descriptors, accepting
  * pauses for a moment. A closed listener closes what is half-open and is freed
  * with the last of it. */
+#include "core/list.h"
 #include "net/bind.h"
 #include "net/link_i.h"
 
@@ -101,9 +102,7 @@ void lr_guest_gone(struct lr_link *link)
 	link->guest = NULL;
 	if (g->listener) {
 		g->listener->guest_count--;
-		*g->prev = g->next;
-		if (g->next)
-			g->next->prev = g->prev;
+		LR_LIST_DEL(g);
 	}
 	free(g);
 }
@@ -142,12 +141,8 @@ static bool add_guest(struct lr_listener *l, struct lr_link *link,
 	g = calloc(1, sizeof *g);
 	if (!g)
 		return false;
-	*g = (struct link_guest){
-		.next = l->guests, .prev = &l->guests, .listener = l,
-		.from = *from};
-	if (g->next)
-		g->next->prev = &g->next;
-	l->guests = g;
+	*g = (struct link_guest){.listener = l, .from = *from};
+	LR_LIST_ADD(l->guests, g);
 	l->guest_count++;
 	link->guest = g;
 	link->heard_ms = uv_now(l->loop);
