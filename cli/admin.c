@@ -54,16 +54,6 @@ static json_t *pending_json(const struct lr_rec_pending *p)
 		"since", out_json_time(p->since_ms)));
 }
 
-static int print_json(struct lr_reader in)
-{
-	json_t *all = out_must(json_array());
-	struct lr_rec_pending p;
-
-	while (in.left && lr_dec_rec_pending(&in, &p))
-		json_array_append_new(all, pending_json(&p));
-	return out_json(all, 0);
-}
-
 static void add_row(struct out_table *t, const struct lr_rec_pending *p)
 {
 	char text[64], since[32];
@@ -104,7 +94,8 @@ int cli_pending(struct cli *c, int argc, char **argv)
 	if (code)
 		return code;
 	in = lr_reader(a.f.bulk, a.f.h.bulk);
-	code = c->json ? print_json(in) : print_text(in);
+	code = c->json ? out_json(CLI_RECORDS(in, pending, pending_json), 0)
+		       : print_text(in);
 	lr_answer_done(&a);
 	return code;
 }

@@ -99,6 +99,7 @@ int cli_ask(struct cli *c, unsigned type, const struct lr_writer *meta,
 	    unsigned want, struct lr_answer *ret);
 /* A REF that no pool needs to be asked about. An exit code; not 0: said. */
 int cli_check_ref(const char *ref);
+int cli_open_ref(struct cli *c, const char *ref); /* that, and opens */
 /* Names and prefixes come to the coordinator with the donors' next report, some
  * 100 ms after their store: worth asking for again until then. False:
  * `err` is the last word; true: waited a moment. `tries` starts at 0. */
@@ -113,6 +114,17 @@ int cli_failed(struct cli *c, enum lanram_err err);
 		struct lr_writer w_ = lr_writer(meta_, sizeof meta_); \
 		lr_enc_##name(&w_, m);                                \
 		cli_ask(c, LR_M_##NAME, &w_, LR_M_##WANT, ret);       \
+	})
+/* A reply's records as a JSON array: CLI_RECORDS(in, event, event_json) */
+#define CLI_RECORDS(in, name, to_json)                                \
+	({                                                            \
+		json_t *all_ = out_must(json_array());                \
+		struct lr_reader in_ = (in);                          \
+		struct lr_rec_##name rec_;                            \
+                                                                      \
+		while (in_.left && lr_dec_rec_##name(&in_, &rec_))    \
+			json_array_append_new(all_, to_json(&rec_));  \
+		all_;                                                 \
 	})
 
 /* --- here.c --------------------------------------------------------------- */

@@ -104,16 +104,6 @@ static json_t *invite_json(const struct lr_rec_invite *i)
 		out_json_time(i->expires_ms)));
 }
 
-static int print_json(struct lr_reader in)
-{
-	json_t *all = out_must(json_array());
-	struct lr_rec_invite i;
-
-	while (in.left && lr_dec_rec_invite(&in, &i))
-		json_array_append_new(all, invite_json(&i));
-	return out_json(all, 0);
-}
-
 static int print_text(struct lr_reader in)
 {
 	char id[LR_DEV_TEXT + 1], roles[64], until[32];
@@ -148,7 +138,8 @@ static int list(struct cli *c)
 	if (code)
 		return code;
 	in = lr_reader(a.f.bulk, a.f.h.bulk);
-	code = c->json ? print_json(in) : print_text(in);
+	code = c->json ? out_json(CLI_RECORDS(in, invite, invite_json), 0)
+		       : print_text(in);
 	lr_answer_done(&a);
 	return code;
 }

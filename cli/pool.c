@@ -73,6 +73,13 @@ int cli_check_ref(const char *ref)
 			  "name is needed. `lanram list` shows them");
 }
 
+int cli_open_ref(struct cli *c, const char *ref)
+{
+	int code = cli_check_ref(ref);
+
+	return code ? code : cli_open_data(c);
+}
+
 bool cli_try_again(const char *ref, enum lanram_err err, unsigned *tries)
 {
 	struct lr_id id;

@@ -20,11 +20,8 @@ static json_t *move_json(const struct lr_rec_move *m)
 
 static int print_json(const struct lr_msg_rebalance_r *r, struct lr_reader in)
 {
-	json_t *donors = out_must(json_array());
-	struct lr_rec_move m;
+	json_t *donors = CLI_RECORDS(in, move, move_json);
 
-	while (in.left && lr_dec_rec_move(&in, &m))
-		json_array_append_new(donors, move_json(&m));
 	return out_json(out_must(json_pack("{so so so}", "slots",
 					   out_json_u64(r->slots), "bytes",
 					   out_json_u64(r->bytes), "donors",

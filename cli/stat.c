@@ -181,9 +181,7 @@ int cli_stat(struct cli *c, int argc, char **argv)
 	int code;
 
 	(void)argc;
-	code = cli_check_ref(argv[0]);
-	if (!code)
-		code = cli_open_data(c);
+	code = cli_open_ref(c, argv[0]);
 	if (code)
 		return code;
 	do

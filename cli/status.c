@@ -80,14 +80,9 @@ static json_t *recovery_json(const struct lr_msg_status_r *r)
 		eta == UINT64_MAX ? json_null() : out_json_u64(eta)));
 }
 
-static json_t *reasons_json(struct lr_reader in)
+static json_t *reason_json(const struct lr_rec_text *t)
 {
-	json_t *j = out_must(json_array());
-	struct lr_rec_text t;
-
-	while (in.left && lr_dec_rec_text(&in, &t))
-		json_array_append_new(j, out_json_str(t.text));
-	return j;
+	return out_json_str(t->text);
 }
 
 static int print_json(const struct lr_msg_status_r *r, struct lr_reader why)
@@ -100,7 +95,7 @@ static int print_json(const struct lr_msg_status_r *r, struct lr_reader why)
 		"pool_id", out_json_dev(&r->pool),
 		"epoch", out_json_u64(r->epoch),
 		"health", health_name(r->health),
-		"reasons", reasons_json(why),
+		"reasons", CLI_RECORDS(why, text, reason_json),
 		"donors",
 		"up", out_json_u64(r->donors_up),
 		"known", out_json_u64(r->donors_known),

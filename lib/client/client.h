@@ -53,7 +53,7 @@ enum lr_err lr_client_ask(struct lanram *p, unsigned type, const void *meta,
 			  size_t len, struct lr_answer *ret);
 void lr_answer_done(struct lr_answer *a);
 
-/* REF to ID, waiting. */
+/* Enters; REF to ID, waiting. */
 enum lanram_err lr_client_resolve(struct lanram *p, const char *ref,
 				  struct lr_id *ret);
 

@@ -201,6 +201,8 @@ enum lanram_err lr_client_resolve(struct lanram *p, const char *ref,
 {
 	struct resolving r = {.p = p};
 
+	if (!lr_client_enter(p))
+		return LANRAM_USAGE;
 	if (strlen(ref) == LR_ID_TEXT && lr_id_parse(ref, ret))
 		return LANRAM_OK;
 	if (!ref[0] || strlen(ref) > LR_OBJECT_NAME_MAX)

@@ -237,8 +237,6 @@ enum lanram_err lanram_reader_open(struct lanram *p, const char *ref,
 	struct lr_id id;
 	enum lanram_err err;
 
-	if (!lr_client_enter(p))
-		return LANRAM_USAGE;
 	err = lr_client_resolve(p, ref, &id);
 	if (err)
 		return err;
@@ -341,8 +339,6 @@ enum lanram_err lanram_retrieve(struct lanram *p, const char *ref, void **ret,
 	struct lr_id id;
 	enum lanram_err err;
 
-	if (!lr_client_enter(p))
-		return LANRAM_USAGE;
 	err = lr_client_resolve(p, ref, &id);
 	if (err)
 		return err;
@@ -389,8 +385,6 @@ enum lanram_err lanram_remove(struct lanram *p, const char *ref)
 	struct lr_id id;
 	enum lanram_err err;
 
-	if (!lr_client_enter(p))
-		return LANRAM_USAGE;
 	err = lr_client_resolve(p, ref, &id);
 	if (err)
 		return err;

@@ -186,18 +186,25 @@ static void test_fall(void **state)
 	assert_int_equal(e.offer, in.used);
 }
 
+/* The owner took all of it, and then left 80 GiB alone. */
+static uint64_t all_given_back(struct lr_elastic *e, struct lr_elastic_in *in)
+{
+	*in = machine(2 * GIB, 50 * GIB, 40 * GIB);
+	lr_elastic_step(e, in, 1000);
+	*in = machine(80 * GIB, 50 * GIB, 0);
+	return 1250;
+}
+
 /* Five calm minutes, then a tenth of what the owner allows a minute, until all
  * of it is lent again. Others hear of calm only from then on. */
 static void test_grow(void **state)
 {
 	struct lr_elastic e = {0};
-	struct lr_elastic_in in = machine(2 * GIB, 50 * GIB, 40 * GIB);
-	uint64_t now = 1000;
+	struct lr_elastic_in in;
+	uint64_t now = all_given_back(&e, &in);
 
 	(void)state;
-	lr_elastic_step(&e, &in, now);
-	in = machine(80 * GIB, 50 * GIB, 0);
-	now = stay(&e, &in, now + 250, CALM_MS - 500);
+	now = stay(&e, &in, now, CALM_MS - 500);
 	assert_int_equal(e.offer, 0);
 	assert_int_equal(e.level, LR_PRESSURE_SOFT);
 	now = stay(&e, &in, now, 60250);
@@ -214,13 +221,11 @@ static void test_grow(void **state)
 static void test_again(void **state)
 {
 	struct lr_elastic e = {0};
-	struct lr_elastic_in in = machine(2 * GIB, 50 * GIB, 40 * GIB);
-	uint64_t now = 1000;
+	struct lr_elastic_in in;
+	uint64_t now = all_given_back(&e, &in);
 
 	(void)state;
-	lr_elastic_step(&e, &in, now);
-	in = machine(80 * GIB, 50 * GIB, 0);
-	now = stay(&e, &in, now + 250, CALM_MS + 120000);
+	now = stay(&e, &in, now, CALM_MS + 120000);
 	assert_true(e.offer > 9 * GIB);
 	in = machine(20 * GIB, 50 * GIB, 3 * GIB);
 	lr_elastic_step(&e, &in, now);
