@@ -19,7 +19,7 @@ daemon_liblrdaemon_a_SOURCES = daemon/base.c daemon/base.h \
 	daemon/coordinator/query.c daemon/coordinator/objects.c \
 	daemon/coordinator/browse.c daemon/coordinator/copies.c \
 	daemon/coordinator/watch.c daemon/coordinator/check.c \
-	daemon/coordinator/metrics.c \
+	daemon/coordinator/losses.c daemon/coordinator/metrics.c \
 	daemon/donor/check.c daemon/donor/check.h \
 	daemon/donor/donor.c daemon/donor/donor.h daemon/donor/lend.c \
 	daemon/donor/leave.c daemon/donor/local.c daemon/donor/cgroup.c \

@@ -20,7 +20,7 @@
 	M(coordinator_info,                   gauge,     "pool,version", "always 1: which pool, and which version of lanram") \
 	M(coordinator_start_time_seconds,     gauge,     "",             "when it started, Unix time") \
 	M(coordinator_health,                 gauge,     "state",        "1 for the pool's state, 0 for the others: ok, degraded, critical") \
-	M(coordinator_slots,                  gauge,     "state",        "slots that hold something: full, short, unavailable; lost: of them, those that lost data") \
+	M(coordinator_slots,                  gauge,     "state",        "slots that hold something: full, short, unavailable; lost: of them, those whose lost data an object misses") \
 	M(coordinator_donors,                 gauge,     "state",        "donors: up, suspect, giving, draining, down, pending") \
 	M(coordinator_donor_up,               gauge,     "donor,id",     "1: the donor takes part; 0: it is awaited") \
 	M(coordinator_lent_bytes,             gauge,     "",             "RAM that the donors lend now") \

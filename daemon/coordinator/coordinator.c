@@ -90,6 +90,7 @@ static void tick_cb(uv_timer_t *timer)
 	lr_state_tick(k, now);
 	lr_devices_tick(k, now);
 	lr_objects_tick(k, now);
+	lr_losses_tick(k, now);
 	lr_watchers_tick(k, now);
 	lr_coordinator_act(k);
 }

@@ -11,6 +11,7 @@
  *   admission.c    what admins say of devices; invites.c: invitations
  *   drain.c        who is drained or forgotten
  *   query.c        what users ask; objects.c: LIST and RESOLVE
+ *   losses.c       is what slots lost still missed
  *   watch.c        events, and what is pushed to who watches
  *   check.c        what `lanram doctor` asks
  *   metrics.c      what is counted, as Prometheus text
@@ -21,6 +22,7 @@
 #include "core/catalog.h"
 #include "core/coord.h"
 #include "core/events.h"
+#include "core/losses.h"
 #include "daemon/base.h"
 #include "wire/viewcodec.h"
 
@@ -120,6 +122,9 @@ struct lr_coordinator {
 	uv_timer_t timer;
 	struct lr_events events;
 	struct lr_watchers *watchers; /* watch.c */
+	struct lr_losses losses;
+	bool looks_for_losses;
+	uint64_t losses_ms, losses_begun_ms; /* when to look again; looked */
 	uint64_t recovered_ms, recovery_last, recovery_rate;
 	struct lr_times times[LR_PEER_KINDS]; /* frames, by who sent them */
 	bool first_start, starts_paused, stopped;
@@ -265,6 +270,9 @@ bool lr_query_frame(struct lr_peer *p, const struct lr_frame *f);
 bool lr_objects_frame(struct lr_peer *p, const struct lr_frame *f);
 bool lr_check_frame(struct lr_peer *p, const struct lr_frame *f); /* check.c */
 void lr_objects_tick(struct lr_coordinator *k, uint64_t now_ms);
+/* The catalog is whole. */
+bool lr_objects_are_told(const struct lr_coordinator *k);
+void lr_losses_tick(struct lr_coordinator *k, uint64_t now_ms); /* losses.c */
 void lr_objects_forget_peer(struct lr_coordinator *k, const struct lr_peer *p);
 void lr_objects_report(struct lr_peer *p, const struct lr_frame *f);
 struct lr_asker lr_objects_asker(const struct lr_peer *p, uint32_t uid,

@@ -98,7 +98,7 @@ static unsigned first_untold(const struct lr_coordinator *k)
 	return n;
 }
 
-static bool is_complete(const struct lr_coordinator *k)
+bool lr_objects_are_told(const struct lr_coordinator *k)
 {
 	return first_untold(k) == LR_SLOTS;
 }
@@ -381,7 +381,7 @@ bool lr_objects_frame(struct lr_peer *p, const struct lr_frame *f)
 	if (f->h.type != LR_M_LIST && f->h.type != LR_M_RESOLVE &&
 	    f->h.type != LR_M_BROWSE)
 		return false;
-	if (!is_complete(p->k) && !is_known(p, f))
+	if (!lr_objects_are_told(p->k) && !is_known(p, f))
 		wait_for_catalog(p, f);
 	else if (!serve(p, &f->h, f->meta))
 		lr_link_close(p->link, LR_E_PROTOCOL);
@@ -418,7 +418,7 @@ static void settle(struct lr_coordinator *k)
 void lr_objects_tick(struct lr_coordinator *k, uint64_t now_ms)
 {
 	struct lr_ask **at = &k->asks, *a;
-	bool complete = k->asks && is_complete(k);
+	bool complete = k->asks && lr_objects_are_told(k);
 
 	if (!k->settled && now_ms > k->started_ms + SETTLE_MS)
 		settle(k);

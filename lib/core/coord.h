@@ -228,6 +228,10 @@ struct lr_coord_loss {
 };
 const struct lr_coord_loss *lr_coord_loss(const struct lr_coord *c,
 					  unsigned slot);
+/* The slot lost something in this run, then; until the caller has found that
+ * nobody misses it any more. */
+bool lr_coord_lost(const struct lr_coord *c, unsigned slot, uint64_t *ret_ms);
+void lr_coord_loss_over(struct lr_coord *c, unsigned slot);
 /* What would move if all copies were placed now, by donors that are up; how
  * many there are goes to ret_n, slots that move to ret_slots. False: no
  * memory. */

@@ -236,7 +236,7 @@ static void add_strangers(struct lr_coord *c, unsigned slot, struct lr_cfg *ret)
 }
 
 static enum coord_decision decide_lost(struct lr_coord *c, unsigned slot,
-				       struct lr_cfg *ret)
+				       struct lr_cfg *ret, uint64_t now_ms)
 {
 	struct coord_slot *sl = &c->slots[slot];
 	const struct lr_cfg *old = &c->view.cfg[slot];
@@ -257,6 +257,7 @@ static enum coord_decision decide_lost(struct lr_coord *c, unsigned slot,
 	coord_loss_note(c, slot);
 	if (!(sl->flags & SLOT_KNOWN) || sl->entries) {
 		sl->flags |= SLOT_LOST_HELD;
+		sl->lost_ms = now_ms;
 		c->n_lost_held++;
 	}
 	return COORD_MADE;
@@ -339,7 +340,7 @@ enum coord_decision coord_decide(struct lr_coord *c, unsigned slot,
 	if (synced)
 		return decide_synced(c, slot, (uint8_t)synced, ret, now_ms);
 	if (loss_is_proven(c, slot))
-		return decide_lost(c, slot, ret);
+		return decide_lost(c, slot, ret, now_ms);
 	if (LR_MUTANT("slot-unsealed") && sl->acked)
 		return decide_unsealed(c, slot, ret);
 	return COORD_UNAVAILABLE;

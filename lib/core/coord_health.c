@@ -137,15 +137,16 @@ static void count_donors(const struct lr_coord *c, struct lr_coord_summary *ret)
 
 void lr_coord_summarize(const struct lr_coord *c, struct lr_coord_summary *ret)
 {
+	uint64_t ms;
+
 	*ret = (struct lr_coord_summary){0};
 	count_donors(c, ret);
 	for (unsigned s = 0; s < c->p.nslots; s++) {
-		bool lost = c->view.cfg[s].lost & LR_LOST_MARK;
 		bool holds = lr_coord_slot_holds(c, s);
 
 		if (holds)
 			count_slot(c, s, ret);
-		ret->lost += lost && c->slots[s].flags & SLOT_LOST_HELD;
+		ret->lost += lr_coord_lost(c, s, &ms);
 	}
 	ret->usable = usable(c);
 }

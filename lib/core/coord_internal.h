@@ -99,13 +99,14 @@ struct coord_row { /* one incarnation */
 #define SLOT_STALE     16u  /* dropped from it: a newer cfg was seen */
 #define SLOT_DIRTY     32u  /* to be published */
 #define SLOT_KNOWN     64u  /* usage was reported in this run */
-#define SLOT_LOST_HELD 128u /* something was in it when it was lost */
+#define SLOT_LOST_HELD 128u /* it lost something that may be missed still */
 #define SLOT_NO_DONOR  256u /* lost is proven, nobody is there to take it */
 
 struct coord_slot {
 	uint64_t prom;	  /* highest promise seen */
 	uint64_t hold_ms; /* no new copies before, see rebuild_delay_ms */
 	uint64_t entries, bytes;
+	uint64_t lost_ms; /* SLOT_LOST_HELD: when */
 	uint16_t flags;
 	uint8_t installed; /* members that have the cfg */
 	uint8_t shed; /* members that go though copies will be missing */

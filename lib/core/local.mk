@@ -36,6 +36,8 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/id.c \
 	lib/core/id.h \
 	lib/core/list.h \
+	lib/core/losses.c \
+	lib/core/losses.h \
 	lib/core/mutate.h \
 	lib/core/op.c \
 	lib/core/op.h \

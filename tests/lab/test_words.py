@@ -79,6 +79,8 @@ def test_data(lab):
     check(elm.json("status")["health"] == "critical", "and status says so")
     for name in ("build.tar", "notes"):
         elm.lanram("remove", name, expect=(0, 7))
+    wait_until(lambda: elm.json("status")["health"] == "ok", 30,
+               "what was lost is removed, and no reason any more")
 
 
 def test_not_in(lab):

@@ -3,6 +3,7 @@
 # placement, lending, suspicion, the catalog, histograms, progress
 core_pool_tests = \
 	tests/unit/test_catalog \
+	tests/unit/test_losses \
 	tests/unit/test_catalog_find \
 	tests/unit/test_elastic \
 	tests/unit/test_hist \
@@ -15,6 +16,8 @@ check_PROGRAMS += $(core_pool_tests)
 TESTS += $(core_pool_tests)
 catalog_kit = tests/unit/catalog_kit.c tests/unit/catalog_kit.h \
 	tests/unit/unit.h
+tests_unit_test_losses_SOURCES = tests/unit/test_losses.c
+tests_unit_test_losses_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 tests_unit_test_catalog_SOURCES = tests/unit/test_catalog.c $(catalog_kit)
 tests_unit_test_catalog_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 tests_unit_test_catalog_find_SOURCES = tests/unit/test_catalog_find.c \

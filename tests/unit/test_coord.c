@@ -141,6 +141,29 @@ static void all_copies_away(void **state)
 	kit_end(&k);
 }
 
+/* Once nothing of them is missed, slots are no longer told of; the mark is for
+ * donors and clients, and stays. */
+static void loss_is_over(struct kit *k)
+{
+	struct lr_coord_summary sum;
+	unsigned lost = 0;
+	uint64_t ms;
+
+	for (unsigned s = 0; s < SLOTS; s++) {
+		if (!lr_coord_lost(k->c, s, &ms))
+			continue;
+		assert_true(ms <= k->now);
+		lost++;
+	}
+	lr_coord_summarize(k->c, &sum);
+	assert_true(lost > 0 && sum.lost == lost);
+	for (unsigned s = 0; s < SLOTS; s++)
+		lr_coord_loss_over(k->c, s);
+	lr_coord_summarize(k->c, &sum);
+	assert_int_equal(sum.lost, 0);
+	assert_true(lr_coord_view(k->c)->cfg[SLOTS - 1].lost & LR_LOST_MARK);
+}
+
 /* All copies come back empty: lost, once every member is proven gone and not
  * before; the mark stays. */
 static void all_copies_empty(void **state)
@@ -163,6 +186,7 @@ static void all_copies_empty(void **state)
 	assert_true(k.events[LR_EVENT_LOST] > 0);
 	for (unsigned s = SLOTS / 3; s < SLOTS; s++)
 		assert_true(lr_coord_view(k.c)->cfg[s].lost & LR_LOST_MARK);
+	loss_is_over(&k);
 	kit_end(&k);
 }
 
