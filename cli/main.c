@@ -180,6 +180,23 @@ static int help_of(const struct cli_cmd *m)
 	return out_finish(0);
 }
 
+/* The table for the shell's completion, which knows no command itself: the
+ * options below a command are its own, those ahead of all the program's. */
+static int print_table(void)
+{
+	puts("option --config -c FILE\noption --help -h\n"
+	     "option --version -V");
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		const struct cli_cmd *m = &commands[i];
+
+		printf("command %s %s\n", m->name, m->args);
+		for (const struct cli_opt *o = m->opts; o->name; o++)
+			printf("option --%s -%.1s %s\n", o->name, &o->letter,
+			       o->arg ? o->arg : "");
+	}
+	return out_finish(0);
+}
+
 /* --- what was typed
  * --------------------------------------------------------------- */
 
@@ -343,6 +360,7 @@ int main(int argc, char **argv)
 		{"config", required_argument, NULL, 'c'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
+		{"completion", no_argument, NULL, 'C'}, /* for the shell */
 		{0},
 	};
 	struct cli c = {0};
@@ -361,6 +379,8 @@ int main(int argc, char **argv)
 		case 'V':
 			puts("lanram " PACKAGE_VERSION);
 			return out_finish(0);
+		case 'C':
+			return print_table();
 		default:
 			return out_say(2, "Try `lanram --help`");
 		}
