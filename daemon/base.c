@@ -73,7 +73,39 @@ bool lr_base_start(struct lr_base *b, const struct lr_config *cfg,
 	}
 	watch_signal(b, &b->sigterm, SIGTERM);
 	watch_signal(b, &b->sigint, SIGINT);
+	uv_timer_init(&b->loop, &b->mdns);
+	b->mdns.data = b;
 	return true;
+}
+
+/* --- mDNS --------------------------------------------------------------- */
+
+/* A word when it goes, and when it is there again. */
+static void mdns_cb(uv_timer_t *timer)
+{
+	struct lr_base *b = timer->data;
+	enum lr_disco_state state =
+		b->publisher ? lr_publish_state(b->publisher) :
+		b->browser   ? lr_browse_state(b->browser) :
+			       LR_DISCO_STARTING;
+	bool away = state == LR_DISCO_NO_DAEMON;
+
+	if (state == LR_DISCO_STARTING || away == b->mdns_away)
+		return;
+	b->mdns_away = away;
+	if (away)
+		lr_warn("no mDNS here: avahi-daemon, or its D-Bus, does not "
+			"run. Install and start avahi-daemon, or set "
+			"coordinator = \"host:port\"; %s",
+			b->publisher ? "on the other machines" :
+				       "in the configuration");
+	else
+		lr_info("avahi-daemon answers");
+}
+
+void lr_base_watch_mdns(struct lr_base *b)
+{
+	uv_timer_start(&b->mdns, mdns_cb, 2000, 2000);
 }
 
 /* --- searching ---------------------------------------------------------- */
@@ -105,6 +137,7 @@ void lr_base_search(struct lr_base *b)
 						    b->cfg->coordinator);
 	} else if (b->cfg->discovery) {
 		b->browser = lr_browse_start(&b->loop, found_cb, b);
+		lr_base_watch_mdns(b);
 	}
 }
 
@@ -245,6 +278,7 @@ void lr_base_stop(struct lr_base *b)
 	if (!uv_is_closing((uv_handle_t *)&b->sigterm)) {
 		uv_close((uv_handle_t *)&b->sigterm, NULL);
 		uv_close((uv_handle_t *)&b->sigint, NULL);
+		uv_close((uv_handle_t *)&b->mdns, NULL);
 	}
 }
 

@@ -18,6 +18,9 @@ struct lr_base {
 	unsigned stops; /* how often we were asked to stop */
 	void (*stop_cb)(struct lr_base *b);
 	struct lr_browser *browser;
+	struct lr_publisher *publisher; /* the coordinator's */
+	uv_timer_t mdns;
+	bool mdns_away; /* and that was told */
 	struct lr_attach *attach[2]; /* who gets what the browser finds */
 	struct lr_attach *pending_for; /* whose code stands in the log */
 	char socket[256];
@@ -31,6 +34,8 @@ bool lr_base_start(struct lr_base *b, const struct lr_config *cfg,
 		   void (*stop_cb)(struct lr_base *b));
 /* Feeds the attaches from mDNS, or from the static address. */
 void lr_base_search(struct lr_base *b);
+/* From here on the log tells when avahi is away: browser or publisher runs. */
+void lr_base_watch_mdns(struct lr_base *b);
 /* The usual options: key, pool, pin, name, the coordinator's local socket. */
 void lr_base_attach_options(struct lr_base *b, enum lr_role_link role,
 			    uint8_t enrol_roles, struct lr_attach_options *ret);

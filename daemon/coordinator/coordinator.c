@@ -187,8 +187,9 @@ static void stop(struct lr_coordinator *k)
 		return;
 	k->stopped = true;
 	lr_base_notify("STOPPING=1");
-	if (k->publisher)
-		lr_publish_stop(k->publisher);
+	if (k->b.publisher)
+		lr_publish_stop(k->b.publisher);
+	k->b.publisher = NULL;
 	if (k->tcp)
 		lr_listener_close(k->tcp);
 	if (k->local)
@@ -282,11 +283,13 @@ static void announce(struct lr_coordinator *k)
 
 	if (k->first_start)
 		lr_state_changed(k);
-	if (k->b.cfg->discovery)
-		k->publisher = lr_publish_start(k->b.cfg->pool,
-						lr_coordinator_pool(k),
-						PACKAGE_VERSION,
-						lr_listener_port(k->tcp));
+	if (k->b.cfg->discovery) {
+		k->b.publisher = lr_publish_start(k->b.cfg->pool,
+						  lr_coordinator_pool(k),
+						  PACKAGE_VERSION,
+						  lr_listener_port(k->tcp));
+		lr_base_watch_mdns(&k->b);
+	}
 	lr_info("pool \"%s\" (%s) on port %u, epoch %" PRIu64, k->b.cfg->pool,
 		lr_dev_format(lr_coordinator_pool(k), id),
 		lr_listener_port(k->tcp), lr_coord_view(k->rules)->epoch);

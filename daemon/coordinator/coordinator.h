@@ -99,7 +99,6 @@ struct lr_coordinator {
 	struct lr_identity *pool; /* the pool's key: what links show */
 	struct lr_tls *pool_tls;
 	struct lr_listener *tcp, *local;
-	struct lr_publisher *publisher;
 	struct lr_coord *rules;
 	struct lr_catalog *catalog;
 	struct lr_state *state;
