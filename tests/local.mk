@@ -17,7 +17,7 @@ include tests/fuzz/fuzz.mk
 tree_checks = tests/check-pure tests/check-listed tests/check-docs
 dist_check_SCRIPTS += $(tree_checks)
 TESTS += $(tree_checks)
-EXTRA_DIST += tests/run tests/lab tests/screens
+EXTRA_DIST += tests/run tests/deb tests/lab tests/screens
 
 dist-hook:
 	find "$(distdir)" -name __pycache__ -prune -exec rm -rf {} +

@@ -327,10 +327,13 @@ leave_wait_s = {leave_wait_s}; {donor} }};
 """)
         return self
 
+    def program(self, name):
+        return PROGRAMS.find(name)
+
     def start(self, role, env=None, program="lanramd"):
         old = self.daemons.get(role)
         check(not old or not old.running(), f"{role} runs already")
-        argv = [PROGRAMS.find(program), role, "--config",
+        argv = [self.program(program), role, "--config",
                 os.path.join(self.dir, "lanram.conf")]
         d = self.spawn(role, *argv, env=env)
         d.expected = 0
@@ -339,7 +342,7 @@ leave_wait_s = {leave_wait_s}; {donor} }};
 
     def lanram(self, *args, expect=0, stdin=b"", timeout=60, env=None):
         """Runs the command; `expect`: the exit codes that are right."""
-        r = self.run(PROGRAMS.find("lanram"), *args, stdin=stdin,
+        r = self.run(self.program("lanram"), *args, stdin=stdin,
                      timeout=timeout, env=env)
         want = expect if isinstance(expect, (tuple, set, list)) else (expect,)
         if REPORT.search(r.err):
@@ -423,7 +426,8 @@ leave_wait_s = {leave_wait_s}; {donor} }};
         if self.anchor.poll() is None:
             self.anchor.kill()
         self.anchor.wait()
-        self.anchor.stdout.close()
+        if self.anchor.stdout:
+            self.anchor.stdout.close()
         netns.delete(self.ns)
         if self.ram:
             self.ram.destroy()
@@ -453,8 +457,8 @@ class Lab:
         """Goes into the report of a failure."""
         self.events.append(f"{time.monotonic() - self.begin:8.2f} {text}")
 
-    def host(self, name, mdns=True, address=True):
-        h = Host(self, name, len(self.hosts) + 11, address)
+    def host(self, name, mdns=True, address=True, kind=Host):
+        h = kind(self, name, len(self.hosts) + 11, address)
         self.hosts[name] = h
         return h.start_mdns() if mdns else h
 
