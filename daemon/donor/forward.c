@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/list.h"
 #include "daemon/base.h"
 #include "daemon/donor/peer.h"
 
@@ -138,9 +139,7 @@ static void end_job(struct job *j)
 {
 	if (!j->over) {
 		j->over = true;
-		*j->prev = j->next;
-		if (j->next)
-			j->next->prev = j->prev;
+		LR_LIST_DEL(j);
 	}
 	for (unsigned i = 0; i < j->n; i++) {
 		struct hop *h = &j->hop[i];
@@ -239,11 +238,7 @@ static void begin(struct lr_forwards *f, struct job *j,
 	struct lr_entry e;
 	bool there = !j->r.err && is_stored(f->s, m, &e);
 
-	j->next = f->jobs;
-	j->prev = &f->jobs;
-	if (j->next)
-		j->next->prev = &j->next;
-	f->jobs = j;
+	LR_LIST_ADD(f->jobs, j);
 	while (rest.left && there) {
 		struct hop *h = &j->hop[j->n++];
 

@@ -25,6 +25,8 @@ lib_client_liblrclient_la_SOURCES = \
 	lib/client/lanram.c \
 	lib/client/object.h \
 	lib/client/object_fetch.c \
+	lib/client/object_fetch_i.h \
+	lib/client/object_missing.c \
 	lib/client/object_put.c \
 	lib/client/object_remove.c \
 	lib/client/object_resolve.c \

@@ -10,60 +10,18 @@
  * tried for up to 5 s, only to tell how many are missing and where they are.
  * A chunk that is not there although the manifest was: look at the manifest
  * again, it may have been removed meanwhile. */
-#include "client/object.h"
+#include "client/object_fetch_i.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "client/hash.h"
 #include "wire/chunk.h"
 
-#define READAHEAD     32u
+#define READAHEAD 32u
+
 #define READAHEAD_MAX 256u
-#define COUNT_MS      5000u
-#define COUNT_EACH_MS 1000u
-
-#define LOST_SLOTS_MAX 64
-
-enum phase { HEAD, READY, BODY, COUNTING, LOOKING_AGAIN, EXPLAINING, OVER };
-
-struct piece {
-	struct lr_download *d;
-	uint64_t n;
-	bool asked, there;
-	uint32_t len;
-	uint8_t *data; /* own memory, or into the caller's */
-	uint64_t hashed; /* the piece of the hash that lies there */
-};
-
-struct lr_download {
-	struct lr_object_env env;
-	lr_moved_cb moved;
-	void *arg;
-	enum phase phase;
-	struct lr_id id;
-	char ref[LR_OBJECT_NAME_MAX + 1];
-	struct lr_manifest m;
-	uint8_t *inline_data;
-	uint64_t read; /* bytes delivered */
-	uint8_t *into;
-	struct piece *ring;
-	unsigned window, in_flight;
-	uint64_t asked, hashed; /* chunks */
-	struct lr_hash *hash;
-	/* what is missing */
-	uint64_t away, lost;
-	uint16_t lost_slots[LOST_SLOTS_MAX];
-	size_t n_lost_slots;
-	char missing[128];
-	uint64_t count_until;
-	char who[256];
-	enum lr_err err;
-	char text[LR_OBJECT_TEXT];
-	bool freed;
-};
 
 static void ask_more(struct lr_download *d);
 
@@ -75,80 +33,9 @@ static uint64_t unix_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static void really_free(struct lr_download *d)
-{
-	for (unsigned i = 0; d->ring && i < d->window; i++)
-		if (!d->into)
-			free(d->ring[i].data);
-	free(d->ring);
-	free(d->inline_data);
-	free(d);
-}
-
-/* The end of each reply: when the owner is gone, the last one frees. */
-static void leave(struct lr_download *d)
-{
-	d->in_flight--;
-	if (d->freed && !d->in_flight)
-		really_free(d);
-}
-
-static void explained_cb(void *arg, enum lr_err err, const char *who)
-{
-	struct lr_download *d = arg;
-	char detail[600];
-
-	(void)err;
-	snprintf(detail, sizeof detail, "%s%s%s", d->missing,
-		 d->missing[0] ? "|" : "", who);
-	lr_text_entry(LR_E_LOST, d->ref, detail, d->text, sizeof d->text);
-	d->err = LR_E_LOST;
-	if (!d->freed) {
-		d->phase = OVER;
-		d->moved(d->arg);
-	}
-	leave(d);
-}
-
-/* What is missing ("12 of 16 chunks", or all) is lost: who held it? */
-static void lost(struct lr_download *d, const char *missing)
-{
-	snprintf(d->missing, sizeof d->missing, "%s", missing);
-	d->phase = EXPLAINING;
-	d->in_flight++;
-	lr_explain_lost(&d->env, d->lost_slots, d->n_lost_slots, explained_cb,
-			d);
-}
-
-/* The slot of an entry that is lost. */
-static void note_lost(struct lr_download *d, const struct lr_id *id)
-{
-	if (d->n_lost_slots < LOST_SLOTS_MAX)
-		d->lost_slots[d->n_lost_slots++] = (uint16_t)lr_id_slot(id);
-}
-
-static void note_lost_chunk(struct lr_download *d, uint64_t n)
-{
-	struct lr_id id;
-
-	lr_id_of_chunk(&id, &d->id, n);
-	note_lost(d, &id);
-}
-
-static void over(struct lr_download *d, enum lr_err err, const char *detail)
-{
-	d->phase = OVER;
-	d->err = err;
-	lr_hash_free(d->hash);
-	d->hash = NULL;
-	if (err)
-		lr_text_entry(err, d->ref, detail, d->text, sizeof d->text);
-	d->moved(d->arg);
-}
-
 /* --- step 1 --------------------------------------------------------------- */
 
-static bool is_visible(const struct lr_manifest *m)
+bool lr_download_is_visible(const struct lr_manifest *m)
 {
 	return m->flags & LR_OBJECT_CLOSED &&
 	       (!m->expires_ms || m->expires_ms > unix_ms());
@@ -172,12 +59,12 @@ static bool take_inline(struct lr_download *d, const struct lr_reader *r)
 
 	lr_hash_once(r->p, r->left, sum);
 	if (memcmp(sum, d->m.sha256, sizeof sum)) {
-		over(d, LR_E_CORRUPT, "its SHA-256 is wrong");
+		lr_download_over(d, LR_E_CORRUPT, "its SHA-256 is wrong");
 		return false;
 	}
 	d->inline_data = malloc(r->left ? r->left : 1);
 	if (!d->inline_data) {
-		over(d, LR_E_NO_MEMORY, "");
+		lr_download_over(d, LR_E_NO_MEMORY, "");
 		return false;
 	}
 	memcpy(d->inline_data, r->p, r->left);
@@ -190,7 +77,7 @@ static bool prepare_chunks(struct lr_download *d)
 	d->hash = lr_hash_new();
 	if (d->ring && d->hash)
 		return true;
-	over(d, LR_E_NO_MEMORY, "");
+	lr_download_over(d, LR_E_NO_MEMORY, "");
 	return false;
 }
 
@@ -200,33 +87,33 @@ static void take_manifest(struct lr_download *d,
 	struct lr_reader r = lr_reader(res->value, res->bytes);
 
 	if (res->err == LR_E_LOST) {
-		note_lost(d, &d->id);
-		lost(d, "");
+		lr_download_note_lost(d, &d->id);
+		lr_download_lost(d, "");
 		return;
 	}
 	if (res->err) {
-		over(d, res->err, res->text);
+		lr_download_over(d, res->err, res->text);
 		return;
 	}
 	if (res->found != LR_FOUND_VALUE) {
-		over(d, LR_E_ABSENT, "");
+		lr_download_over(d, LR_E_ABSENT, "");
 		return;
 	}
 	if (res->kind != LR_KIND_MANIFEST || !lr_dec_manifest(&r, &d->m)) {
-		over(d, LR_E_CORRUPT, "it is no object");
+		lr_download_over(d, LR_E_CORRUPT, "it is no object");
 		return;
 	}
-	if (!is_visible(&d->m)) {
-		over(d, LR_E_ABSENT, "");
+	if (!lr_download_is_visible(&d->m)) {
+		lr_download_over(d, LR_E_ABSENT, "");
 		return;
 	}
 	if (!is_sound(&d->m, r.left)) {
-		over(d, LR_E_CORRUPT, "its description is damaged");
+		lr_download_over(d, LR_E_CORRUPT, "its description is damaged");
 		return;
 	}
 	if (!(d->m.chunks ? prepare_chunks(d) : take_inline(d, &r)))
 		return;
-	d->phase = READY;
+	d->phase = LR_DOWNLOAD_READY;
 	d->moved(d->arg);
 }
 
@@ -236,82 +123,10 @@ static void manifest_cb(void *arg, const struct lr_entry_result *res)
 
 	if (!d->freed)
 		take_manifest(d, res);
-	leave(d);
+	lr_download_leave(d);
 }
 
-/* --- a chunk that is not there ----------------------------------------------
- */
-
-static void again_cb(void *arg, const struct lr_entry_result *res)
-{
-	struct lr_download *d = arg;
-	struct lr_reader r = lr_reader(res->value, res->bytes);
-	struct lr_manifest m;
-
-	if (d->freed)
-		; /* nobody wants to know */
-	else if (res->err || res->found != LR_FOUND_VALUE ||
-		 !lr_dec_manifest(&r, &m) || !is_visible(&m))
-		over(d, LR_E_ABSENT, "it was removed while being read");
-	else
-		over(d, LR_E_LOST, "a part of it is missing");
-	leave(d);
-}
-
-static void look_again(struct lr_download *d)
-{
-	d->phase = LOOKING_AGAIN;
-	d->in_flight++;
-	d->env.entries->ops->get(d->env.entries, &d->id, 0, d->env.deadline_ms,
-				 again_cb, d);
-}
-
-/* --- what is missing ---------------------------------------------------------
- */
-
-/* Each name once, as long as there is room. */
-static void add_who(struct lr_download *d, const char *text)
-{
-	size_t n = strlen(d->who);
-
-	if (!text[0] || strstr(d->who, text))
-		return;
-	snprintf(d->who + n, sizeof d->who - n, "%s%s", n ? " and " : "", text);
-}
-
-static void told(struct lr_download *d)
-{
-	char detail[400], missing[32], chunks[32];
-	bool all = d->asked == d->m.chunks;
-
-	lr_text_count(d->lost ? d->lost : d->away, missing);
-	lr_text_count(d->m.chunks, chunks);
-	snprintf(detail, sizeof detail, "%s%s of %s chunks|%s",
-		 all ? "" : "at least ", missing, chunks,
-		 d->lost ? "" : d->who);
-	if (!d->lost) {
-		over(d, LR_E_UNREACHABLE, detail);
-		return;
-	}
-	detail[strlen(detail) - 1] = '\0';
-	lost(d, detail);
-}
-
-static void count_missing(struct lr_download *d,
-			  const struct lr_entry_result *res)
-{
-	if (d->phase == BODY)
-		d->count_until = uv_now(d->env.loop) + COUNT_MS;
-	d->phase = COUNTING;
-	if (res->err == LR_E_LOST || res->err == LR_E_CORRUPT)
-		d->lost++;
-	else
-		d->away++;
-	add_who(d, res->text);
-}
-
-/* --- chunks
- * ------------------------------------------------------------------- */
+/* --- chunks --------------------------------------------------------------- */
 
 static uint32_t chunk_len(const struct lr_download *d, uint64_t n)
 {
@@ -319,7 +134,7 @@ static uint32_t chunk_len(const struct lr_download *d, uint64_t n)
 				   : (uint32_t)(d->m.size - n * LR_VALUE_MAX);
 }
 
-static bool keep(struct piece *p, const struct lr_entry_result *res)
+static bool keep(struct lr_download_piece *p, const struct lr_entry_result *res)
 {
 	struct lr_download *d = p->d;
 	struct lr_id object;
@@ -329,7 +144,8 @@ static bool keep(struct piece *p, const struct lr_entry_result *res)
 	    !lr_dec_chunk_head(res->value, res->bytes, &object, &n) ||
 	    !lr_id_eq(&object, &d->id) || n != p->n ||
 	    res->bytes - LR_CHUNK_HEAD != chunk_len(d, n)) {
-		over(d, LR_E_CORRUPT, "a chunk is not what it should be");
+		lr_download_over(d, LR_E_CORRUPT,
+				 "a chunk is not what it should be");
 		return false;
 	}
 	if (d->into)
@@ -337,7 +153,7 @@ static bool keep(struct piece *p, const struct lr_entry_result *res)
 	else if (!p->data)
 		p->data = malloc(LR_VALUE_MAX);
 	if (!p->data) {
-		over(d, LR_E_NO_MEMORY, "");
+		lr_download_over(d, LR_E_NO_MEMORY, "");
 		return false;
 	}
 	p->len = res->bytes - LR_CHUNK_HEAD;
@@ -353,14 +169,14 @@ static void check_hash(struct lr_download *d)
 	lr_hash_end(d->hash, sum);
 	d->hash = NULL;
 	if (memcmp(sum, d->m.sha256, sizeof sum))
-		over(d, LR_E_CORRUPT, "its SHA-256 is wrong");
+		lr_download_over(d, LR_E_CORRUPT, "its SHA-256 is wrong");
 }
 
 /* Hashes what has come in order; with `into` that also delivers it. False:
  * over. */
 static bool hash_ready(struct lr_download *d)
 {
-	struct piece *p = &d->ring[d->hashed % d->window];
+	struct lr_download_piece *p = &d->ring[d->hashed % d->window];
 
 	while (d->hashed < d->m.chunks && p->there && p->n == d->hashed) {
 		p->hashed = lr_hash_add(d->hash, p->data, p->len);
@@ -373,48 +189,49 @@ static bool hash_ready(struct lr_download *d)
 	}
 	if (d->hash && d->hashed == d->m.chunks)
 		check_hash(d);
-	return d->phase != OVER;
+	return d->phase != LR_DOWNLOAD_OVER;
 }
 
 /* A reply is in; it still counts as in flight. */
 static void took(struct lr_download *d)
 {
-	if (d->phase == COUNTING) {
+	if (d->phase == LR_DOWNLOAD_COUNTING) {
 		ask_more(d);
 		if (d->in_flight == 1)
-			told(d);
-	} else if (d->phase == BODY) {
+			lr_download_tell_missing(d);
+	} else if (d->phase == LR_DOWNLOAD_BODY) {
 		if (!hash_ready(d))
 			return;
 		ask_more(d);
 		if (d->into && d->read == d->m.size)
-			over(d, LR_E_OK, NULL);
+			lr_download_over(d, LR_E_OK, NULL);
 		else
 			d->moved(d->arg);
 	}
 }
 
-static void take_chunk(struct piece *p, const struct lr_entry_result *res)
+static void take_chunk(struct lr_download_piece *p,
+		       const struct lr_entry_result *res)
 {
 	struct lr_download *d = p->d;
 
-	if (d->phase == COUNTING)
+	if (d->phase == LR_DOWNLOAD_COUNTING)
 		p->asked = false;
-	if (d->phase != BODY && d->phase != COUNTING)
+	if (d->phase != LR_DOWNLOAD_BODY && d->phase != LR_DOWNLOAD_COUNTING)
 		return;
 	if (!res->err && res->found == LR_FOUND_VALUE) {
-		if (d->phase == BODY && !keep(p, res))
+		if (d->phase == LR_DOWNLOAD_BODY && !keep(p, res))
 			return;
 	} else if (!res->err || res->err == LR_E_ABSENT) {
-		look_again(d);
+		lr_download_look_again(d);
 		return;
 	} else if (res->err == LR_E_PERMISSION || res->err == LR_E_NO_MEMORY) {
-		over(d, res->err, res->text);
+		lr_download_over(d, res->err, res->text);
 		return;
 	} else {
 		if (res->err == LR_E_LOST)
-			note_lost_chunk(d, p->n);
-		count_missing(d, res);
+			lr_download_note_lost_chunk(d, p->n);
+		lr_download_count_missing(d, res);
 		p->asked = false;
 	}
 	took(d);
@@ -422,17 +239,17 @@ static void take_chunk(struct piece *p, const struct lr_entry_result *res)
 
 static void chunk_cb(void *arg, const struct lr_entry_result *res)
 {
-	struct piece *p = arg;
+	struct lr_download_piece *p = arg;
 	struct lr_download *d = p->d;
 
 	if (!d->freed)
 		take_chunk(p, res);
-	leave(d);
+	lr_download_leave(d);
 }
 
 static void ask_chunk(struct lr_download *d, uint64_t n)
 {
-	struct piece *p = &d->ring[n % d->window];
+	struct lr_download_piece *p = &d->ring[n % d->window];
 	struct lr_id id;
 
 	p->d = d;
@@ -442,21 +259,23 @@ static void ask_chunk(struct lr_download *d, uint64_t n)
 	d->in_flight++;
 	lr_id_of_chunk(&id, &d->id, n);
 	d->env.entries->ops->get(d->env.entries, &id, 0,
-				 d->phase == COUNTING ? COUNT_EACH_MS
-						      : d->env.deadline_ms,
+				 d->phase == LR_DOWNLOAD_COUNTING
+					 ? LR_DOWNLOAD_COUNT_MS
+					 : d->env.deadline_ms,
 				 chunk_cb, p);
 }
 
 /* Up to the window's end; while counting, what is there is in nobody's way. */
 static void ask_more(struct lr_download *d)
 {
-	struct piece *p;
+	struct lr_download_piece *p;
 
-	if (d->phase == COUNTING && uv_now(d->env.loop) > d->count_until)
+	if (d->phase == LR_DOWNLOAD_COUNTING &&
+	    uv_now(d->env.loop) > d->count_until)
 		return;
 	while (d->asked < d->m.chunks) {
 		p = &d->ring[d->asked % d->window];
-		if (d->phase == COUNTING && p->there)
+		if (d->phase == LR_DOWNLOAD_COUNTING && p->there)
 			p->asked = p->there = false;
 		if (p->asked)
 			return;
@@ -464,8 +283,7 @@ static void ask_more(struct lr_download *d)
 	}
 }
 
-/* --- the owner's side
- * ----------------------------------------------------------- */
+/* --- the owner's side ----------------------------------------------------- */
 
 static size_t read_inline(struct lr_download *d, void *buf, size_t n)
 {
@@ -474,7 +292,7 @@ static size_t read_inline(struct lr_download *d, void *buf, size_t n)
 	memcpy(buf, d->inline_data + d->read, n);
 	d->read += n;
 	if (d->read == d->m.size)
-		d->phase = OVER;
+		d->phase = LR_DOWNLOAD_OVER;
 	return n;
 }
 
@@ -482,7 +300,7 @@ static size_t read_chunks(struct lr_download *d, void *buf, size_t n)
 {
 	uint64_t at = d->read / LR_VALUE_MAX;
 	size_t off = (size_t)(d->read % LR_VALUE_MAX);
-	struct piece *p = &d->ring[at % d->window];
+	struct lr_download_piece *p = &d->ring[at % d->window];
 
 	if (!p->there || p->n != at || d->hashed <= at)
 		return 0;
@@ -496,26 +314,26 @@ static size_t read_chunks(struct lr_download *d, void *buf, size_t n)
 		if (hash_ready(d))
 			ask_more(d);
 	}
-	if (d->read == d->m.size && d->phase == BODY)
-		d->phase = OVER;
+	if (d->read == d->m.size && d->phase == LR_DOWNLOAD_BODY)
+		d->phase = LR_DOWNLOAD_OVER;
 	return n;
 }
 
 size_t lr_download_read(struct lr_download *d, void *buf, size_t n)
 {
-	if (d->phase == READY) {
-		d->phase = BODY;
+	if (d->phase == LR_DOWNLOAD_READY) {
+		d->phase = LR_DOWNLOAD_BODY;
 		if (d->m.chunks)
 			ask_more(d);
 	}
-	if (d->phase != BODY)
+	if (d->phase != LR_DOWNLOAD_BODY)
 		return 0;
 	return d->m.chunks ? read_chunks(d, buf, n) : read_inline(d, buf, n);
 }
 
 void lr_download_into(struct lr_download *d, void *to)
 {
-	d->phase = BODY;
+	d->phase = LR_DOWNLOAD_BODY;
 	if (d->m.chunks) {
 		d->into = to;
 		ask_more(d);
@@ -549,12 +367,14 @@ struct lr_download *lr_download_new(const struct lr_object_env *env,
 
 const struct lr_manifest *lr_download_manifest(const struct lr_download *d)
 {
-	return d->m.flags & LR_OBJECT_CLOSED && d->phase != HEAD ? &d->m : NULL;
+	return d->m.flags & LR_OBJECT_CLOSED && d->phase != LR_DOWNLOAD_HEAD
+		       ? &d->m
+		       : NULL;
 }
 
 bool lr_download_is_over(const struct lr_download *d)
 {
-	return d->phase == OVER;
+	return d->phase == LR_DOWNLOAD_OVER;
 }
 
 enum lr_err lr_download_result(const struct lr_download *d)
@@ -573,5 +393,5 @@ void lr_download_free(struct lr_download *d)
 	lr_hash_free(d->hash); /* it may read what is the caller's */
 	d->hash = NULL;
 	if (!d->in_flight)
-		really_free(d);
+		lr_download_destroy(d);
 }
