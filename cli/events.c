@@ -28,6 +28,8 @@ static json_t *event_json(const struct lr_event *e)
 						    json_null() :
 						    out_json_dev(&e->dev));
 	json_object_set_new(j, "device", out_json_text(e->name));
+	json_object_set_new(j, "by",
+			    e->by[0] ? out_json_text(e->by) : json_null());
 	json_object_set_new(j, "count", out_json_u64(e->count));
 	json_object_set_new(j, "ms", out_json_u64(e->ms));
 	return j;
@@ -81,6 +83,7 @@ static bool take(struct events *v, const struct lr_answer *a)
 				      .ms = rec.ms };
 
 		lr_str_copy(rec.name, e.name, sizeof e.name);
+		lr_str_copy(rec.by, e.by, sizeof e.by);
 		v->last = e.seq;
 		show(v, &e);
 	}

@@ -138,6 +138,7 @@ static void take_events(struct tui_feed *f, const struct lr_frame *fr)
 				     .ms = rec.ms};
 
 		lr_str_copy(rec.name, e.name, sizeof e.name);
+		lr_str_copy(rec.by, e.by, sizeof e.by);
 		tui_model_event(f->s.m, m.run, &e);
 	}
 }

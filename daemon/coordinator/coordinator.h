@@ -79,6 +79,7 @@ struct lr_peer { /* a link to us */
 	uint64_t copy_limit; /* BEAT links: as told last */
 	bool watches, watch_whole; /* pushed to; as a whole first */
 	uint64_t watch_seq; /* events up to it were pushed */
+	uint64_t cut_off_ms; /* not told before that it misses a donor */
 };
 
 struct lr_flap_row { /* flaps.c: from the state file */
@@ -257,6 +258,9 @@ struct lr_times *lr_coordinator_times(struct lr_peer *p);
 /* watch.c: events are kept and told to the log and to who watches. */
 bool lr_watchers_new(struct lr_coordinator *k);
 void lr_watchers_free(struct lr_coordinator *k);
+/* `by` does not reach a donor that others reach. */
+void lr_watchers_cut_off(struct lr_coordinator *k, const struct lr_dev *dev,
+			 const struct lr_dev *by);
 void lr_watchers_event(struct lr_coordinator *k, enum lr_event_kind kind,
 		    const struct lr_dev *dev, const char *name,
 		    uint64_t count, uint64_t ms);

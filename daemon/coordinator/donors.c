@@ -18,6 +18,7 @@
 #define PROBE_MS 1500
 #define CONNECT_MS 1000
 #define LENT_MS 1500
+#define CUT_OFF_MS    60000
 
 /* --- reports of slots ------------------------------------------------------ */
 
@@ -457,12 +458,17 @@ static void take_leave(struct lr_peer *p, const struct lr_frame *f)
 	LR_SEND(p->link, LEAVE_R, leave_r, f->h.req, &r, NULL);
 }
 
+/* Told at most once in CUT_OFF_MS a link, the first time at once. */
 static void take_unreached(struct lr_peer *p, const struct lr_frame *f)
 {
 	struct lr_msg_unreached m;
+	uint64_t now = lr_now_ms();
 
-	if (lr_dec_unreached(f->meta, f->h.meta, &m))
-		lr_coord_accused(p->k->rules, m.inc, lr_now_ms());
+	if (!lr_dec_unreached(f->meta, f->h.meta, &m) ||
+	    lr_coord_accused(p->k->rules, m.inc, now) || now < p->cut_off_ms)
+		return;
+	p->cut_off_ms = now + CUT_OFF_MS;
+	lr_watchers_cut_off(p->k, &m.dev, &p->dev);
 }
 
 bool lr_donor_frame(struct lr_peer *p, const struct lr_frame *f)

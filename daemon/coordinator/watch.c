@@ -71,34 +71,49 @@ static void log_event(const struct lr_event *ev)
 	       *safe ? " " : "", lr_event_text(ev, text, sizeof text));
 }
 
+static void add_event(struct lr_coordinator *k, struct lr_event *ev,
+		      const char *name)
+{
+	ev->at_ms = lr_unix_ms();
+	if (!name)
+		name = lr_dev_is_zero(&ev->dev)
+			       ? ""
+			       : lr_coordinator_name_of(k, &ev->dev);
+	snprintf(ev->name, sizeof ev->name, "%s", name);
+	lr_events_add(&k->events, ev);
+	log_event(ev);
+	lr_watchers_changed(k);
+}
+
 void lr_watchers_event(struct lr_coordinator *k, enum lr_event_kind kind,
 		       const struct lr_dev *dev, const char *name,
 		       uint64_t count, uint64_t ms)
 {
-	struct lr_event ev = { .at_ms = lr_unix_ms(),
-			       .kind = kind,
-			       .dev = *dev,
-			       .count = count,
-			       .ms = ms };
+	struct lr_event ev = {
+		.kind = kind, .dev = *dev, .count = count, .ms = ms};
 
-	if (!name)
-		name = lr_dev_is_zero(dev) ? "" :
-					     lr_coordinator_name_of(k, dev);
-	snprintf(ev.name, sizeof ev.name, "%s", name);
-	lr_events_add(&k->events, &ev);
-	log_event(&ev);
-	lr_watchers_changed(k);
+	add_event(k, &ev, name);
+}
+
+void lr_watchers_cut_off(struct lr_coordinator *k, const struct lr_dev *dev,
+			 const struct lr_dev *by)
+{
+	struct lr_event ev = {.kind = LR_EVENT_CUT_OFF, .dev = *dev};
+
+	snprintf(ev.by, sizeof ev.by, "%s", lr_coordinator_name_of(k, by));
+	add_event(k, &ev, NULL);
 }
 
 static void enc_event(struct lr_writer *w, const struct lr_event *ev)
 {
-	struct lr_rec_event rec = { .seq = ev->seq,
-				    .at_ms = ev->at_ms,
-				    .kind = (uint16_t)ev->kind,
-				    .dev = ev->dev,
-				    .name = lr_str(ev->name),
-				    .count = ev->count,
-				    .ms = ev->ms };
+	struct lr_rec_event rec = {.seq = ev->seq,
+				   .at_ms = ev->at_ms,
+				   .kind = (uint16_t)ev->kind,
+				   .dev = ev->dev,
+				   .name = lr_str(ev->name),
+				   .count = ev->count,
+				   .ms = ev->ms,
+				   .by = lr_str(ev->by)};
 
 	lr_enc_rec_event(w, &rec);
 }

@@ -34,6 +34,8 @@ struct lr_donor {
 	struct lr_link *link;
 	uv_timer_t timer; /* to dial again */
 	unsigned backoff_ms;
+	uint64_t report_ms; /* not told again before that it is missed */
+	unsigned report_wait_ms;
 	uint64_t down_ms; /* uv_now when the link went, or we first knew it */
 	uint64_t silent_ms; /* uv_now when the view said that it is not up */
 	bool far;      /* on another machine: over our own link to the LAN */
@@ -61,7 +63,7 @@ struct lr_direct {
 	struct lr_dask *asks;
 	uv_timer_t timer; /* operations and questions */
 	uint64_t timer_at;
-	uint64_t born_ms, reported_ms;
+	uint64_t born_ms;
 	uint32_t rng;
 	void (*state_cb)(void *arg, enum lr_here_state state);
 	void *state_arg;
@@ -88,7 +90,8 @@ const struct lr_dev *lr_direct_pool(const struct lr_direct *d);
 /* donors.c */
 void lr_donors_follow(struct lr_direct *d); /* the view changed */
 struct lr_donor *lr_donors_find(const struct lr_direct *d, uint64_t inc);
-void lr_donors_missed(struct lr_donor *n); /* an operation needed its link */
+/* Its link is missing: the coordinator is told, now and then. */
+void lr_donors_missed(struct lr_donor *n);
 void lr_donors_close(struct lr_direct *d);
 void lr_donors_redial(struct lr_direct *d); /* each link, anew */
 

@@ -25,7 +25,9 @@
 #define BACKOFF_MAX_MS 1000u
 #define DIAL_MS	       3000u
 #define HELLO_MS       3000u
-#define REPORT_MS      1000u
+/* The second time so soon that others just reached the donor, if they can. */
+#define REPORT_MIN_MS 1500u
+#define REPORT_MAX_MS 48000u
 
 static void dial(struct lr_donor *n);
 
@@ -87,6 +89,8 @@ static void opened(struct lr_donor *n)
 	n->state = LR_DONOR_OPEN;
 	n->far = is_far(n->link);
 	n->failed = false;
+	n->report_wait_ms = 0;
+	n->report_ms = 0;
 	n->down_ms = 0;
 	n->backoff_ms = BACKOFF_MIN_MS;
 	lr_ops_reach(n->d);
@@ -200,6 +204,7 @@ static void dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
 		say_hello(n);
 	} else {
 		n->failed = true;
+		lr_donors_missed(n);
 		again(n);
 	}
 }
@@ -310,10 +315,12 @@ void lr_donors_missed(struct lr_donor *n)
 	struct lr_msg_unreached m = {.dev = n->dev, .inc = n->inc};
 	uint64_t now = uv_now(d->loop);
 
-	if (!n->failed || !n->up || !coordinator ||
-	    (d->reported_ms && now < d->reported_ms + REPORT_MS))
+	if (!n->failed || !n->up || !coordinator || now < n->report_ms)
 		return;
-	d->reported_ms = now;
+	if (n->report_wait_ms < REPORT_MAX_MS)
+		n->report_wait_ms = n->report_wait_ms ? n->report_wait_ms * 2
+						      : REPORT_MIN_MS;
+	n->report_ms = now + n->report_wait_ms;
 	LR_SEND(coordinator, UNREACHED, unreached, 0, &m, NULL);
 }
 

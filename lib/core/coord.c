@@ -472,12 +472,11 @@ void lr_coord_reached(struct lr_coord *c, uint64_t inc, uint64_t now_ms)
 		lr_watch_alive(&r->watch, now_ms);
 }
 
-void lr_coord_accused(struct lr_coord *c, uint64_t inc, uint64_t now_ms)
+bool lr_coord_accused(struct lr_coord *c, uint64_t inc, uint64_t now_ms)
 {
 	struct coord_row *r = coord_row(c, inc);
 
-	if (r && r->state == ROW_UP)
-		lr_watch_accused(&r->watch, now_ms);
+	return !r || r->state != ROW_UP || lr_watch_accused(&r->watch, now_ms);
 }
 
 void lr_coord_slot_usage(struct lr_coord *c, unsigned slot, uint64_t entries,

@@ -127,7 +127,8 @@ void lr_coord_sync_full(struct lr_coord *c, uint64_t inc,
 void lr_coord_link_lost(struct lr_coord *c, uint64_t inc, uint64_t now_ms);
 void lr_coord_refused(struct lr_coord *c, uint64_t inc, uint64_t now_ms);
 void lr_coord_reached(struct lr_coord *c, uint64_t inc, uint64_t now_ms);
-void lr_coord_accused(struct lr_coord *c, uint64_t inc, uint64_t now_ms);
+/* Somebody cannot reach it. False: others reached it a moment ago. */
+bool lr_coord_accused(struct lr_coord *c, uint64_t inc, uint64_t now_ms);
 
 /* The donor wants to go (SIGTERM): answered by MAY_LEAVE. */
 void lr_coord_leave(struct lr_coord *c, uint64_t inc, uint64_t now_ms);

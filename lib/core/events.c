@@ -76,6 +76,19 @@ static size_t add_count(const struct lr_event *ev, char *out, size_t cap)
 	return (size_t)n;
 }
 
+/* Names come from other machines: nothing in them moves a cursor. */
+static void add_by(const struct lr_event *ev, char *out, size_t cap)
+{
+	if (!ev->by[0])
+		return;
+	snprintf(out, cap, " %s", ev->by);
+	for (; *out; out++)
+		if ((unsigned char)*out < 0x20 || *out == 0x7f ||
+		    ((unsigned char)*out == 0xc2 &&
+		     (unsigned char)out[1] < 0xa0))
+			*out = '?';
+}
+
 char *lr_event_text(const struct lr_event *ev, char *out, size_t cap)
 {
 	const char *text = (unsigned)ev->kind < LR_EVENT_KINDS ?
@@ -88,6 +101,8 @@ char *lr_event_text(const struct lr_event *ev, char *out, size_t cap)
 
 	if (!first)
 		n += add_count(ev, out + (n < cap ? n : cap), n < cap ? cap - n : 0);
+	if (n < cap)
+		add_by(ev, out + n, cap - n);
 	if (ev->ms && n < cap)
 		snprintf(out + n, cap - n, "%s%.1f s",
 			 ev->kind == LR_EVENT_HEALED ? ", after " : ", in ",

@@ -36,7 +36,8 @@ enum lr_event_level { LR_EVENT_INFO, LR_EVENT_WARNING, LR_EVENT_ERROR };
 	E(SHED,           "shed",           INFO,    "sheds copies, its host needs the RAM") \
 	E(GREW,           "grew",           INFO,    "lends more again") \
 	E(CORRUPT,        "corrupt",        WARNING, "held corrupt entries") \
-	E(REPAIRED,       "repaired",       INFO,    "has set entries right from other copies")
+	E(REPAIRED,       "repaired",       INFO,    "has set entries right from other copies") \
+	E(CUT_OFF,        "cut_off",        WARNING, "is reached by others, but not by")
 /* clang-format on */
 
 enum lr_event_kind {
@@ -52,6 +53,7 @@ struct lr_event {
 	enum lr_event_kind kind;
 	struct lr_dev dev; /* about whom; zero: the pool */
 	char name[LR_NAME_MAX]; /* its name then */
+	char by[LR_NAME_MAX];	/* CUT_OFF: who does not reach it */
 	/* slots; GAVE_BACK, GREW: bytes; CORRUPT, REPAIRED: entries */
 	uint64_t count;
 	uint64_t ms;	/* how long it took */

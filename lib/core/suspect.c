@@ -55,11 +55,12 @@ void lr_watch_refused(struct lr_watch *w)
 	w->refused = true;
 }
 
-void lr_watch_accused(struct lr_watch *w, uint64_t now_ms)
+bool lr_watch_accused(struct lr_watch *w, uint64_t now_ms)
 {
 	if (w->slow && now_ms < w->slow_until_ms)
-		return; /* somebody else could reach it a moment ago */
+		return false;
 	w->accused = true;
+	return true;
 }
 
 void lr_watch_alive(struct lr_watch *w, uint64_t now_ms)

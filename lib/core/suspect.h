@@ -47,7 +47,8 @@ void lr_watch_start(struct lr_watch *w, uint64_t now_ms);
 /* A heartbeat with the shard's tick counter. */
 void lr_watch_beat(struct lr_watch *w, uint64_t tick, uint64_t now_ms);
 void lr_watch_refused(struct lr_watch *w);
-void lr_watch_accused(struct lr_watch *w, uint64_t now_ms);
+/* Someone cannot reach it. False: somebody else could a moment ago. */
+bool lr_watch_accused(struct lr_watch *w, uint64_t now_ms);
 /* Somebody reached it, and it answered (a connection that only its kernel
  * accepted is no answer): it stays, marked slow. */
 void lr_watch_alive(struct lr_watch *w, uint64_t now_ms);

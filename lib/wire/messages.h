@@ -67,7 +67,7 @@
 /* kind: enum lr_event_kind; at_ms: Unix; count: slots, or bytes given back */
 #define LR_REC_EVENT(F) \
 	F(u64, seq) F(u64, at_ms) F(u16, kind) F(dev, dev) F(str, name) \
-	F(u64, count) F(u64, ms)
+	F(u64, count) F(u64, ms) F(str, by)
 /* Of one object: a donor's share of its entries. */
 #define LR_REC_COPY(F) \
 	F(dev, dev) F(str, name) F(u8, up) F(u64, entries) F(u64, synced) \

@@ -397,7 +397,9 @@ leave_wait_s = {leave_wait_s}; {donor} }};
         self.address("docker0", "172.17.0.1/16")
 
     def drop(self, direction, peer=None):
-        netns.drop(self.ns, direction, peer)
+        """Packets "in" or "out", from or to that host only."""
+        netns.drop(self.ns, direction,
+                   netns.addresses(peer.ns) if peer else ())
 
     def undrop(self):
         netns.undrop(self.ns)

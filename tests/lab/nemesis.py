@@ -146,7 +146,7 @@ class Nemesis:
     def deaf(self, f, host):
         """Cannot be heard by one other donor; everybody else hears it."""
         if f.extra != host.name:
-            host.drop("out", self.hosts[f.extra].ip)
+            host.drop("out", self.hosts[f.extra])
         return host.undrop
 
     def no_coordinator(self, f, host):

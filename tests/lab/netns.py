@@ -4,6 +4,7 @@
 Everything lies in namespaces named lrlab-PID-...; nothing is made in the
 machine's own. What a crashed run left is cleared by the next one."""
 import glob
+import json
 import os
 import shutil
 import signal
@@ -143,17 +144,22 @@ def tbf(ns, dev, rate):
                rate, "burst", "128kb", "latency", "100ms")
 
 
-def drop(ns, direction, peer=None):
-    """Drops what comes "in" or goes "out" (from or to peer only)."""
+def addresses(ns):
+    """All of them but loopback's: two hosts find each other by any."""
+    return [a["local"] for link in json.loads(ip(ns, "-j", "addr"))
+            for a in link["addr_info"] if a["scope"] != "host"]
+
+
+def drop(ns, direction, peers=()):
+    """Drops what comes "in" or goes "out" (from or to these addresses)."""
     inside(ns, "nft", "add", "table", "inet", "lab")
     hook = {"in": "input", "out": "output"}[direction]
     inside(ns, "nft", "add", "chain", "inet", "lab", hook,
            "{ type filter hook %s priority 0; }" % hook)
-    rule = ["drop"]
-    if peer:
-        family = "ip6" if ":" in peer else "ip"
-        rule = [family, "saddr" if hook == "input" else "daddr", peer, "drop"]
-    inside(ns, "nft", "add", "rule", "inet", "lab", hook, *rule)
+    for match in [["ip6" if ":" in a else "ip",
+                   "saddr" if hook == "input" else "daddr", a]
+                  for a in peers] or [[]]:
+        inside(ns, "nft", "add", "rule", "inet", "lab", hook, *match, "drop")
 
 
 def undrop(ns):

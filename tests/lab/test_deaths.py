@@ -264,14 +264,22 @@ def test_unplugged(lab):
 
 def test_one_way(lab):
     """A donor that hears but is not heard by the requester only: worked
-    around, and used again later."""
+    around, told, and used again later."""
     p = Pool(lab)
     ledger = Ledger(p)
     for _ in range(10):
         ledger.store(4000)
-    p.donors[0].drop("out", p.elm.ip)
+    p.donors[0].drop("out", p.elm)
     for i in list(ledger.objects):
         ledger.retrieve(i)
+
+    def told():
+        for i in list(ledger.objects):
+            ledger.retrieve(i)
+        return [(e["device"], e["by"]) for e in p.anvil.json("events")
+                if e["kind"] == "cut_off"]
+    check(wait_until(told, 30, "that it is cut off")[0] ==
+          (p.donors[0].name, "elm"), told())
     p.donors[0].undrop()
     wait_until(lambda: ledger.store(4000, expect=(0, 4, 8)), 45,
                "stores work again")

@@ -128,7 +128,7 @@ def test_divergence(lab):
     p = Pool(lab, donor="scrub_s = 3;")
     ledger = Ledger(p)
     ledger.store(1000)
-    p.elm.drop("out", p.donors[0].ip)
+    p.elm.drop("out", p.donors[0])
     threads = [threading.Thread(target=p.elm.run, args=(
         "timeout", "4", *command(p, f"half{i}")),
         kwargs={"stdin": data_of(f"half{i}", 5000)}) for i in range(12)]

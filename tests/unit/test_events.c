@@ -95,6 +95,9 @@ static void words(void **state)
 				 .count = 1ull << 30,
 				 .ms = 300 },
 	     "gave RAM back to its owner: 1.0 GiB, in 0.3 s");
+	says(&(struct lr_event){.kind = LR_EVENT_CUT_OFF,
+				.by = "el\x1b[2Jm\xc2\x9b\xc3\xa9"},
+	     "is reached by others, but not by el?[2Jm?\x9b\xc3\xa9");
 	says(&(struct lr_event){ .kind = (enum lr_event_kind)999 },
 	     "something this version does not know");
 }
