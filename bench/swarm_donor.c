@@ -35,7 +35,7 @@ static void enc_state(struct lr_writer *w, const struct mimic_slot *s,
 				      .result = (uint16_t)result,
 				      .prom = s->slot.prom,
 				      .status = s->slot.status,
-				      .ce = s->slot.inst.ce};
+				      .ce = lr_slot_told_ce(&s->slot)};
 
 	lr_enc_rec_slot_state(w, &r);
 }

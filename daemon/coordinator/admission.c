@@ -178,7 +178,7 @@ static void serve_confirm(struct lr_peer *p, const struct lr_frame *f)
 		lr_query_done(p, f, LR_E_OK, "it waits for nobody");
 		return;
 	}
-	lr_coord_confirm(p->k->rules, lr_now_ms());
+	lr_coord_confirm(p->k->rules);
 	lr_query_done(p, f, LR_E_OK,
 		      "it goes on, above every epoch that donors have seen");
 }

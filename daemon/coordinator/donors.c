@@ -44,8 +44,11 @@ static struct lr_slot_report *decode_slots(const struct lr_frame *f,
 			.result = lr_err_from_wire(rec.result),
 			.prom = rec.prom,
 			.status = rec.status,
-			.inst.ce = rec.ce
 		};
+		if (rec.status == LR_SLOT_NONE)
+			one->left = rec.ce;
+		else
+			one->inst.ce = rec.ce;
 		if (with_cfg && (!lr_dec_cfg(&r, &slot, &one->inst) ||
 				 slot != rec.slot))
 			goto bad;

@@ -125,7 +125,7 @@ static bool holds_alone(const struct lr_shard *s, unsigned n)
 
 static void count_slots(struct lr_shard *s)
 {
-	uint64_t max_prom = 0;
+	uint64_t max_prom = s->rx->view.epoch; /* others may have promised it */
 	uint32_t sealed = 0, syncing = 0, sole = 0;
 
 	for (unsigned n = 0; n < LR_SLOTS; n++) {

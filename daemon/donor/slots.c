@@ -16,7 +16,7 @@ static void enc_state(struct lr_writer *w, const struct lr_slot *slot,
 				       .result = (uint16_t)result,
 				       .prom = slot->prom,
 				       .status = slot->status,
-				       .ce = slot->inst.ce };
+				       .ce = lr_slot_told_ce(slot) };
 
 	lr_enc_rec_slot_state(w, &r);
 }

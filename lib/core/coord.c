@@ -165,6 +165,7 @@ void coord_report(struct lr_coord *c, struct coord_row *r,
 
 	coord_epoch_seen(c, a->prom);
 	coord_epoch_seen(c, a->inst.ce);
+	coord_newer_seen(c, a);
 	if (a->inst.ce > cfg->ce) {
 		take_newer(c, r, a, now_ms);
 	} else if (i >= 0 && cfg->ce && a->inst.ce == cfg->ce) {
@@ -302,7 +303,7 @@ static void now_up(struct lr_coord *c, struct coord_row *r, uint64_t now_ms)
 	r->state = ROW_UP;
 	r->device->cur = r->d.member.inc;
 	r->linked = r->said_hello = true;
-	r->may_leave = false;
+	r->may_leave = r->excused = false;
 	lr_watch_start(&r->watch, now_ms);
 	if (was == ROW_UP)
 		return;

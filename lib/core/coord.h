@@ -45,6 +45,7 @@ struct lr_slot_report {
 	unsigned slot;
 	enum lr_err result; /* of the SEAL or INSTALL: OK or STALE */
 	uint64_t prom;
+	uint64_t left; /* the cfg that it is out of, where none is installed */
 	uint8_t status;
 	struct lr_cfg inst; /* hello and SLOTS: ce alone is enough */
 };
@@ -156,9 +157,16 @@ void lr_coord_left(struct lr_coord *c, const struct lr_dev *dev,
 enum lr_err lr_coord_forget(struct lr_coord *c, const struct lr_dev *dev,
 			    uint64_t now_ms);
 
-/* An admin, after LR_EVENT_WAITING: nobody else is to be waited for. */
-void lr_coord_confirm(struct lr_coord *c, uint64_t now_ms);
+/* After a start, before any donor said hello: the state may be an old copy. */
+void lr_coord_doubt(struct lr_coord *c);
+/* So it is, or was told, or was seen (LR_EVENT_WAITING), and there are slots of
+ * which a newer cfg may be somewhere. To be kept: if the next PREPARE is
+ * persisted, so is this; once it is over, the view is to be persisted first. */
 bool lr_coord_is_waiting(const struct lr_coord *c);
+/* So what is told of it may be old, too. */
+bool lr_coord_slot_in_doubt(const struct lr_coord *c, unsigned slot);
+/* An admin: nobody else is to be waited for. */
+void lr_coord_confirm(struct lr_coord *c);
 
 /* No copy is begun while paused, but of what would be lost otherwise: slots
  * whose donors leave on purpose. */

@@ -16,22 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void coord_epoch_seen(struct lr_coord *c, uint64_t epoch)
-{
-	uint64_t mine = c->prepared;
-
-	if (epoch > COORD_EPOCH_MAX)
-		return;
-	if (epoch > c->prom_seen)
-		c->prom_seen = epoch;
-	if (c->view.epoch > mine)
-		mine = c->view.epoch;
-	if (c->accepted > mine)
-		mine = c->accepted;
-	if (epoch > mine)
-		c->frozen = true;
-}
-
 static uint64_t next_epoch(const struct lr_coord *c)
 {
 	uint64_t e = c->prepared;
@@ -245,6 +229,8 @@ static void apply_one(struct lr_coord *c, unsigned slot, uint64_t now_ms)
 	if (sl->flags & SLOT_UNAVAIL)
 		c->n_unavail--;
 	sl->flags &= (uint16_t) ~(SLOT_UNAVAIL | SLOT_RETRY | SLOT_NO_DONOR);
+	sl->newest = 0;
+	coord_doubt_over(c, slot);
 }
 
 static bool gather_installs(struct lr_coord *c, unsigned slot,

@@ -5,7 +5,7 @@
  *     many others are synced as there shall be), others are added
  *   - none did, and each member is proven gone or says itself that it is not
  *     synced: the slot is lost; what sealed members hold of it is kept
- *   - else it is unavailable
+ *   - else it is unavailable; also while a newer one may be somewhere
  */
 #include "core/coord_internal.h"
 
@@ -151,6 +151,19 @@ static void cfg_add(struct lr_cfg *cfg, uint64_t inc, bool src)
 	cfg->mem[cfg->n++] = inc;
 }
 
+static void note_lost(struct lr_coord *c, unsigned slot, uint64_t now_ms)
+{
+	struct coord_slot *sl = &c->slots[slot];
+
+	c->n_lost++;
+	coord_loss_note(c, slot);
+	if (!(sl->flags & SLOT_KNOWN) || sl->entries) {
+		sl->flags |= SLOT_LOST_HELD;
+		sl->lost_ms = now_ms;
+		c->n_lost_held++;
+	}
+}
+
 static enum coord_decision decide_synced(struct lr_coord *c, unsigned slot,
 					 uint8_t synced, struct lr_cfg *ret,
 					 uint64_t now_ms)
@@ -167,7 +180,14 @@ static enum coord_decision decide_synced(struct lr_coord *c, unsigned slot,
 			cfg_add(ret, old->mem[i], coord_has(synced, i));
 	for (unsigned i = 0; i < shape.n_fresh; i++)
 		cfg_add(ret, shape.fresh[i], false);
-	return ret->src ? COORD_MADE : COORD_UNAVAILABLE;
+	if (!ret->src)
+		return COORD_UNAVAILABLE;
+	/* There was a newer one, and an admin said that nobody has it. */
+	if (c->slots[slot].newest > old->ce) {
+		ret->lost |= LR_LOST_MARK;
+		note_lost(c, slot, now_ms);
+	}
+	return COORD_MADE;
 }
 
 /* --- loss --- */
@@ -253,13 +273,7 @@ static enum coord_decision decide_lost(struct lr_coord *c, unsigned slot,
 		sl->flags |= SLOT_NO_DONOR;
 		return COORD_UNAVAILABLE;
 	}
-	c->n_lost++;
-	coord_loss_note(c, slot);
-	if (!(sl->flags & SLOT_KNOWN) || sl->entries) {
-		sl->flags |= SLOT_LOST_HELD;
-		sl->lost_ms = now_ms;
-		c->n_lost_held++;
-	}
+	note_lost(c, slot, now_ms);
 	return COORD_MADE;
 }
 
@@ -331,10 +345,13 @@ enum coord_decision coord_decide(struct lr_coord *c, unsigned slot,
 	if (LR_MUTANT("incarnation-ignored") &&
 	    decide_mistaken(c, slot, ret) == COORD_MADE)
 		return COORD_MADE;
+	if (!coord_is_newest(c, slot))
+		return COORD_UNAVAILABLE;
 	if (!cfg->ce)
 		return decide_first(c, slot, ret);
 	if (!(cfg->lost & LR_LOST_MERGE))
 		synced |= cfg->src & sl->acked;
+	synced &= ~(unsigned)sl->ack_left;
 	if (LR_MUTANT("unsynced-source"))
 		synced = sl->acked;
 	if (synced)

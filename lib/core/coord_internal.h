@@ -10,6 +10,7 @@
  *   coord_change.c  one change: prepare, decide, commit, install
  *   coord_seal.c    its SEALs and their answers
  *   coord_decide.c  what a slot becomes, from the acknowledged seals
+ *   coord_doubt.c   a state that may be an old copy
  *   coord_plan.c    which slots need a change, and who shall hold what
  *   coord_warm.c    who has something of a slot that it left
  *   coord_health.c  looking; coord_whatif.c: what if donors went
@@ -73,6 +74,7 @@ struct coord_row { /* one incarnation */
 	unsigned refs; /* configurations that name it */
 	bool linked;
 	bool said_hello; /* in this run */
+	bool excused;	 /* an admin says that it will not come */
 	bool leaving, may_leave;
 	bool full;
 	bool installs_due;
@@ -101,9 +103,12 @@ struct coord_row { /* one incarnation */
 #define SLOT_KNOWN     64u  /* usage was reported in this run */
 #define SLOT_LOST_HELD 128u /* it lost something that may be missed still */
 #define SLOT_NO_DONOR  256u /* lost is proven, nobody is there to take it */
+#define SLOT_DOUBT     512u /* there may be a cfg that I do not know */
+#define SLOT_KNOWN_BETTER 1024u /* when confirmed: by a donor that is here */
 
 struct coord_slot {
 	uint64_t prom;	  /* highest promise seen */
+	uint64_t newest;  /* the newest cfg told of while it was in doubt */
 	uint64_t hold_ms; /* no new copies before, see rebuild_delay_ms */
 	uint64_t entries, bytes;
 	uint64_t lost_ms; /* SLOT_LOST_HELD: when */
@@ -114,7 +119,8 @@ struct coord_slot {
 	uint8_t answered, acked;
 	uint8_t ack_synced; /* inst = the old ce, and SYNCED */
 	uint8_t ack_at_ce;  /* inst = the old ce */
-	uint8_t ack_none;   /* nothing was ever installed */
+	uint8_t ack_none;   /* nothing is installed */
+	uint8_t ack_left;   /* out of it by a cfg that I do not know */
 	uint8_t loss;	    /* losses[loss - 1]; 0: none */
 };
 
@@ -139,7 +145,10 @@ struct lr_coord {
 	uint64_t prepared;  /* persisted */
 	uint64_t prom_seen; /* highest promise or cfg of any donor */
 	uint64_t accepted;  /* foreign epochs up to here are understood */
-	bool frozen;	    /* rule 7 */
+	/* Rule 7: */
+	bool frozen;	  /* nothing is issued */
+	bool doubted;	  /* SLOT_DOUBT was set */
+	unsigned n_doubt; /* slots that have it still */
 
 	struct coord_slot *slots;
 	struct lr_want *want;
@@ -268,8 +277,16 @@ void coord_verdict(struct lr_coord *c, struct coord_row *r, uint64_t now_ms);
 void coord_pressed(struct lr_coord *c, struct coord_row *r,
 		   enum lr_pressure pressure, uint64_t now_ms);
 
-/* coord_change.c */
+/* coord_doubt.c */
 void coord_epoch_seen(struct lr_coord *c, uint64_t epoch);
+/* What a donor has installed of a slot, or was left out by. */
+void coord_newer_seen(struct lr_coord *c, const struct lr_slot_report *a);
+/* After the SEALs: nobody can have a newer cfg than the view's. */
+bool coord_is_newest(const struct lr_coord *c, unsigned slot);
+void coord_doubt_over(struct lr_coord *c, unsigned slot);
+void coord_doubt_tick(struct lr_coord *c);
+
+/* coord_change.c */
 void coord_change_begin(struct lr_coord *c, uint64_t now_ms);
 void coord_change_tick(struct lr_coord *c, uint64_t now_ms);
 /* A donor came or went while the SEALs are out. */

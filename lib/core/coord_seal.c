@@ -119,7 +119,7 @@ void coord_seal_start(struct lr_coord *c, uint64_t now_ms)
 		struct coord_slot *sl = &c->slots[c->change[i]];
 
 		sl->answered = sl->acked = sl->ack_synced = 0;
-		sl->ack_at_ce = sl->ack_none = 0;
+		sl->ack_at_ce = sl->ack_none = sl->ack_left = 0;
 		if (sl->prom < c->epoch)
 			sl->prom = c->epoch;
 	}
@@ -156,6 +156,8 @@ static void take_ack(struct lr_coord *c, unsigned slot, unsigned bit,
 	sl->acked |= mask;
 	if (a->inst.ce == 0)
 		sl->ack_none |= mask;
+	if (a->left > cfg->ce)
+		sl->ack_left |= mask;
 	if (a->inst.ce == 0 || a->inst.ce != cfg->ce)
 		return;
 	sl->ack_at_ce |= mask;
@@ -181,6 +183,7 @@ static void take_seal(struct lr_coord *c, struct coord_row *r,
 	if (sl->flags & SLOT_STALE)
 		return;
 	foreign_drop(c, a->slot, r->d.member.inc);
+	coord_newer_seen(c, a);
 	if (a->inst.ce > cfg->ce) {
 		if (!lr_cfg_valid(&a->inst) ||
 		    !coord_cfg_adopt(c, a->slot, &a->inst, now_ms))

@@ -188,44 +188,6 @@ static void tick_retries(struct lr_coord *c, uint64_t now_ms)
 		coord_install_send(c, NULL);
 }
 
-void lr_coord_confirm(struct lr_coord *c, uint64_t now_ms)
-{
-	(void)now_ms;
-	if (!c->frozen)
-		return;
-	c->accepted = c->prom_seen;
-	c->frozen = c->announced_frozen = false;
-	c->force = c->scan = true;
-	for (size_t i = 0; i < c->n_rows; i++)
-		c->rows[i]->installs_due = c->rows[i]->refs > 0;
-}
-
-bool lr_coord_is_waiting(const struct lr_coord *c) { return c->frozen; }
-
-/* Rule 7: go on once everybody whom the view names was heard. With a view that
- * names nobody, that says nothing: an admin must. */
-static void tick_frozen(struct lr_coord *c, uint64_t now_ms)
-{
-	size_t known = 0, unheard = 0;
-
-	if (!c->frozen)
-		return;
-	for (size_t i = 0; i < c->n_rows; i++) {
-		const struct coord_row *r = c->rows[i];
-
-		known += r->refs > 0;
-		unheard +=
-			r->refs > 0 && r->state != ROW_GONE && !r->said_hello;
-	}
-	if (known && !unheard) {
-		lr_coord_confirm(c, now_ms);
-		return;
-	}
-	if (!c->announced_frozen)
-		coord_event(c, LR_EVENT_WAITING, NULL, unheard, 0);
-	c->announced_frozen = true;
-}
-
 void lr_coord_tick(struct lr_coord *c, uint64_t now_ms)
 {
 	tick_suspects(c, now_ms);
@@ -233,7 +195,7 @@ void lr_coord_tick(struct lr_coord *c, uint64_t now_ms)
 	for (size_t i = 0; i < c->n_rows; i++)
 		tick_row(c, c->rows[i], now_ms);
 	tick_damping(c, now_ms);
-	tick_frozen(c, now_ms);
+	coord_doubt_tick(c);
 	tick_retries(c, now_ms);
 	coord_change_tick(c, now_ms);
 	if (now_ms >= c->publish_ms && c->published != c->view.rev) {

@@ -13,6 +13,7 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/coord_acts.c \
 	lib/core/coord_change.c \
 	lib/core/coord_decide.c \
+	lib/core/coord_doubt.c \
 	lib/core/coord_health.c \
 	lib/core/coord_internal.h \
 	lib/core/coord_leave.c \

@@ -79,6 +79,7 @@ enum lr_install lr_slot_install(struct lr_slot *s, uint64_t me,
 	s->prom_run = run;
 	s->inst = *cfg;
 	s->abandoned = s->barred = 0; /* ADMIT refuses all of an older ce */
+	s->left = 0;
 	if (!(cfg->src >> i & 1u)) {
 		s->status = LR_SLOT_SYNCING;
 		if (LR_MUTANT("old-entries-kept-at-install"))
@@ -105,6 +106,8 @@ bool lr_slot_left(struct lr_slot *s, uint64_t me, const struct lr_cfg *cfg)
 		s->prom_run = 0;
 	}
 	s->inst = (struct lr_cfg){0};
+	if (!LR_MUTANT("left-not-told"))
+		s->left = cfg->ce;
 	s->abandoned = s->barred = 0;
 	s->status = LR_SLOT_NONE;
 	return true;

@@ -14,6 +14,9 @@ struct lr_slot {
 	uint64_t prom;	   /* highest epoch promised */
 	uint64_t prom_run; /* the coordinator's run that got it */
 	struct lr_cfg inst; /* inst.ce = 0: none */
+	/* The cfg that I am out of, 0 while one is installed: a coordinator with
+	 * an old state, which counts me in still, learns by it that it is old. */
+	uint64_t left;
 	uint8_t status;	   /* LR_SLOT_* */
 	/* The highest ts of a register or name that may have been used here and
 	 * is no more to be seen: of collected TOMBs, and what updates took.
@@ -26,6 +29,12 @@ struct lr_slot {
 	 * every copy, up to where they are refused. */
 	uint64_t abandoned, barred;
 };
+
+/* What the coordinator is told: a status of NONE makes it the one I left. */
+static inline uint64_t lr_slot_told_ce(const struct lr_slot *s)
+{
+	return s->inst.ce ? s->inst.ce : s->left;
+}
 
 static inline void lr_slot_raise_floor(struct lr_slot *s, uint64_t ts)
 {

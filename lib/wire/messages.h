@@ -32,7 +32,8 @@
 
 #define LR_REC_SLOTNO(F)    F(u16, slot)
 #define LR_REC_SLOT_CE(F)   F(u16, slot) F(u64, ce)
-/* What a donor holds of a slot: hello, SLOTS_R, SEAL_R. result: lr_err. */
+/* What a donor holds of a slot: hello, SLOTS_R, SEAL_R. result: lr_err. ce: of
+ * the cfg that is installed; status NONE: of the one that left the donor out. */
 #define LR_REC_SLOT_STATE(F) \
 	F(u16, slot) F(u16, result) F(u64, prom) F(u8, status) F(u64, ce)
 /* One entry, as listed to a member that syncs. state: LR_FOUND_*. */

@@ -168,6 +168,8 @@ static size_t reports(struct fuzz_in *in, struct lr_slot_report *r)
 		};
 		a_cfg(in, one->slot, &one->inst);
 		one->prom = an_epoch(in);
+		if (!one->inst.ce && one->prom & 1)
+			one->left = one->prom;
 		if (one->inst.ce > w.committed[one->slot].ce)
 			w.told_newer[one->slot] = true;
 	}
@@ -256,7 +258,7 @@ static void an_admin(struct fuzz_in *in, uint64_t inc)
 		(void)lr_coord_forget(w.c, &dev, w.now);
 		break;
 	case 2:
-		lr_coord_confirm(w.c, w.now);
+		lr_coord_confirm(w.c);
 		break;
 	case 3:
 		lr_coord_pause(w.c, fuzz_below(in, 2));

@@ -59,6 +59,7 @@ struct lr_slot_report kit_report(const struct kit_donor *d, unsigned s)
 	return (struct lr_slot_report){.slot = s,
 				       .result = LR_E_OK,
 				       .prom = d->slot[s].prom,
+				       .left = d->slot[s].left,
 				       .status = d->slot[s].status,
 				       .inst = d->slot[s].inst};
 }

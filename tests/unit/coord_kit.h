@@ -76,9 +76,9 @@ struct kit {
 	struct lr_coord_params p;
 	struct lr_coord *c; /* NULL: the coordinator is down */
 	struct lr_view disk;
-	bool on_disk;
+	bool on_disk, disk_doubt;
 	uint64_t disk_prepared;
-	bool saving, saving_view; /* a write to the disk is under way */
+	bool saving, saving_view, save_doubt; /* a write is under way */
 	uint64_t save_at, save_prepared;
 	struct lr_view save_view;
 	struct kit_donor d[KIT_DONORS];

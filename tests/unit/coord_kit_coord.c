@@ -7,6 +7,7 @@ void kit_to_disk(struct kit *k)
 	if (!k->saving)
 		return;
 	k->saving = false;
+	k->disk_doubt = k->save_doubt;
 	if (!k->saving_view) {
 		k->disk_prepared = k->save_prepared;
 		return;
@@ -25,6 +26,7 @@ static void save(struct kit *k, const struct lr_view *v, uint64_t epoch)
 		kit_to_disk(k); /* only where a rule was taken away */
 	k->saving = true;
 	k->saving_view = v != NULL;
+	k->save_doubt = lr_coord_is_waiting(k->c);
 	k->save_prepared = epoch;
 	k->save_at = k->now + draw(&k->seed, k->delay_ms + 1);
 	while (v && !lr_view_copy(&k->save_view, v))
@@ -157,6 +159,8 @@ void kit_coord_start(struct kit *k)
 		k->c = lr_coord_new(&k->p, k->on_disk ? &k->disk : NULL,
 				    k->disk_prepared, k->now);
 	while (!k->c);
+	if (k->disk_doubt)
+		lr_coord_doubt(k->c);
 	k->tick_at = k->now;
 }
 

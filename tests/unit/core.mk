@@ -75,15 +75,15 @@ tests_unit_test_sync_LDADD = $(core_libs)
 # The coordinator's rules: one at a time; under chance, with those that can be
 # taken away; and with a copy of the core whose allocations fail.
 coord_tests = tests/unit/test_coord tests/unit/test_coord_restart \
-	tests/unit/test_coord_shed tests/unit/test_coord_chaos \
-	tests/unit/test_coord_memory
+	tests/unit/test_coord_restored tests/unit/test_coord_shed \
+	tests/unit/test_coord_chaos tests/unit/test_coord_memory
 coord_kit = tests/unit/coord_kit.c tests/unit/coord_kit.h \
 	tests/unit/coord_kit_i.h tests/unit/coord_kit_check.c \
 	tests/unit/coord_kit_coord.c tests/unit/coord_kit_donor.c \
 	tests/unit/unit.h
 coord_core = lib/core/coord.c lib/core/coord_acts.c lib/core/coord_change.c \
 	lib/core/coord_decide.c lib/core/coord_health.c lib/core/coord_leave.c \
-	lib/core/coord_loss.c \
+	lib/core/coord_doubt.c lib/core/coord_loss.c \
 	lib/core/coord_plan.c lib/core/coord_rebalance.c \
 	lib/core/coord_rows.c lib/core/coord_seal.c lib/core/coord_shed.c \
 	lib/core/coord_warm.c lib/core/coord_watch.c lib/core/view.c \
@@ -98,11 +98,16 @@ tests_unit_test_coord_restart_SOURCES = tests/unit/test_coord_restart.c \
 tests_unit_test_coord_restart_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
 tests_unit_test_coord_shed_SOURCES = tests/unit/test_coord_shed.c $(coord_kit)
 tests_unit_test_coord_shed_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
+coord_mutable = $(coord_kit) $(coord_core) lib/core/slot.c \
+	lib/core/suspect.c lib/core/id.c
 tests_unit_test_coord_chaos_SOURCES = tests/unit/test_coord_chaos.c \
-	$(coord_kit) $(coord_core) lib/core/slot.c lib/core/suspect.c \
-	lib/core/id.c
+	$(coord_mutable)
 tests_unit_test_coord_chaos_CPPFLAGS = $(AM_CPPFLAGS) -DLR_MUTATIONS
 tests_unit_test_coord_chaos_LDADD = $(CMOCKA_LIBS) $(XXHASH_LIBS) -lm
+tests_unit_test_coord_restored_SOURCES = tests/unit/test_coord_restored.c \
+	$(coord_mutable)
+tests_unit_test_coord_restored_CPPFLAGS = $(AM_CPPFLAGS) -DLR_MUTATIONS
+tests_unit_test_coord_restored_LDADD = $(CMOCKA_LIBS) $(XXHASH_LIBS) -lm
 check_LTLIBRARIES += tests/unit/libflakycoord.la
 tests_unit_libflakycoord_la_SOURCES = $(coord_core) tests/unit/flaky.h
 tests_unit_libflakycoord_la_CPPFLAGS = $(AM_CPPFLAGS) -DLR_FLAKY \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The coordinator's rules when it or its donors come back with less than they
- * had: restarts, restored states, wrong hellos. */
+ * had: restarts, wrong hellos. For restored states see test_coord_restored. */
 #include "tests/unit/coord_kit.h"
 
 #define SLOTS KIT_POOL_SLOTS
@@ -70,45 +70,6 @@ static void restart_knows_who_is_synced(void **state)
 	kit_end(&k);
 }
 
-/* Restored from an old export: its epochs are behind the donors'. It issues
- * nothing while a donor that it knows is unheard, then goes on above them and
- * takes the donors' newer configurations over. */
-static void restored_from_old_export(void **state)
-{
-	struct kit k;
-	struct lr_view old;
-	uint64_t prepared, seen;
-	unsigned seals;
-
-	(void)state;
-	kit_pool(&k, 2, 4);
-	assert_true(lr_view_copy(&old, &k.disk));
-	prepared = k.disk_prepared;
-	kit_start(&k, 2);
-	kit_start(&k, 3);
-	kit_run(&k, 5000);
-	assert_true(kit_healed(&k));
-	seen = lr_coord_view(k.c)->epoch;
-	kit_coord_crash(&k, true);
-	lr_view_done(&k.disk);
-	k.disk = old;
-	k.disk_prepared = prepared;
-	/* One that the export knows stays away. */
-	kit_cut(&k, 1, true);
-	seals = k.seals;
-	kit_coord_start(&k);
-	kit_run(&k, 10000);
-	assert_true(k.events[LR_EVENT_WAITING] > 0);
-	assert_int_equal(k.seals, seals);
-	kit_cut(&k, 1, false);
-	kit_run(&k, 15000);
-	assert_true(lr_coord_view(k.c)->epoch > seen);
-	assert_true(kit_until(&k, kit_healed, 20000));
-	for (unsigned s = 0; s < SLOTS; s++)
-		assert_false(lr_coord_view(k.c)->cfg[s].lost);
-	kit_end(&k);
-}
-
 /* A donor that tells of an epoch near the last (its memory rots, say) does not
  * take the pool there: the next epoch would be 0. */
 static void epochs_cannot_run_out(void **state)
@@ -126,57 +87,6 @@ static void epochs_cannot_run_out(void **state)
 	kit_run(&k, 5000);
 	assert_true(lr_coord_view(k.c)->epoch < 1000);
 	assert_true(kit_healed(&k));
-	kit_end(&k);
-}
-
-/* Restored, and an admin says that nobody else will come. */
-static void restored_and_confirmed(void **state)
-{
-	struct kit k;
-	struct lr_view old;
-	uint64_t prepared;
-
-	(void)state;
-	kit_pool(&k, 2, 3);
-	assert_true(lr_view_copy(&old, &k.disk));
-	prepared = k.disk_prepared;
-	kit_start(&k, 2);
-	kit_run(&k, 5000);
-	kit_coord_crash(&k, true);
-	lr_view_done(&k.disk);
-	k.disk = old;
-	k.disk_prepared = prepared;
-	kit_kill(&k, 1, true);
-	kit_coord_start(&k);
-	kit_run(&k, 6000);
-	assert_true(k.events[LR_EVENT_WAITING] > 0);
-	assert_int_equal(k.disk_prepared, prepared);
-	lr_coord_confirm(k.c, k.now);
-	kit_run(&k, 6000);
-	assert_true(k.disk_prepared > prepared);
-	kit_end(&k);
-}
-
-/* A state that was lost altogether waits for an admin: it cannot know whom it
- * does not know. */
-static void new_state_old_donors(void **state)
-{
-	struct kit k;
-
-	(void)state;
-	kit_pool(&k, 2, 2);
-	kit_coord_crash(&k, true);
-	lr_view_done(&k.disk);
-	k.on_disk = false;
-	k.disk_prepared = 0;
-	kit_coord_start(&k);
-	kit_run(&k, 6000);
-	assert_true(k.events[LR_EVENT_WAITING] > 0);
-	assert_int_equal(lr_coord_view(k.c)->epoch, 0);
-	lr_coord_confirm(k.c, k.now);
-	assert_true(kit_until(&k, kit_healed, 10000));
-	for (unsigned s = 0; s < SLOTS; s++)
-		assert_false(lr_coord_view(k.c)->cfg[s].lost);
 	kit_end(&k);
 }
 
@@ -224,10 +134,7 @@ int main(void)
 		cmocka_unit_test(restart_with_promises_above),
 		cmocka_unit_test(restart_is_quiet),
 		cmocka_unit_test(restart_knows_who_is_synced),
-		cmocka_unit_test(restored_from_old_export),
 		cmocka_unit_test(epochs_cannot_run_out),
-		cmocka_unit_test(restored_and_confirmed),
-		cmocka_unit_test(new_state_old_donors),
 		cmocka_unit_test(returned_empty),
 		cmocka_unit_test(hello_is_refused),
 	};

@@ -160,7 +160,8 @@ static void synced(void **state)
 }
 
 /* A slot is freed by a committed cfg above the one installed that leaves me
- * out, not by a seal; the promise follows, and is never lowered. */
+ * out, not by a seal; the promise follows, and is never lowered. Which one it was
+ * is told until something is installed again. */
 static void left(void **state)
 {
 	struct lr_slot s = installed(5, 3), fresh = {0};
@@ -179,7 +180,13 @@ static void left(void **state)
 	assert_int_equal(s.prom_run, RUN);
 	assert_int_equal(s.inst.ce, 0);
 	assert_int_equal(s.status, LR_SLOT_NONE);
+	assert_int_equal(lr_slot_told_ce(&s), 6);
 	assert_int_equal(lr_slot_admit(&s, 5), LR_E_STALE);
+	c = cfg(7, 2);
+	assert_int_equal(lr_slot_install(&s, ME, &c, RUN), LR_INSTALL_EMPTIED);
+	assert_int_equal(s.left, 0);
+	assert_int_equal(lr_slot_told_ce(&s), 7);
+	c.mem[0] = ME + 1;
 	s = installed(5, 3);
 	c.ce = 9;
 	assert_true(lr_slot_left(&s, ME, &c));
