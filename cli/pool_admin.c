@@ -185,10 +185,13 @@ static int put_in_place(const struct cli *c, const struct part *parts)
 {
 	char path[1024];
 	struct stat st;
-	int code = 0;
+	int code;
 
 	if (stat(c->cfg.state_dir, &st) != 0)
 		return failed(c->cfg.state_dir);
+	/* First the mark that it may be old: the coordinator takes it away. */
+	code = write_file(path_of(c, "doubt", path, sizeof path), "", 0,
+			  st.st_uid, st.st_gid);
 	for (size_t i = 0; i < N_FILES && !code; i++)
 		if (parts[i].p)
 			code = write_file(path_of(c, names[i], path,

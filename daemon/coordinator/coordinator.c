@@ -250,6 +250,8 @@ static bool start_rules(struct lr_coordinator *k)
 				lr_now_ms());
 	if (k->rules)
 		lr_flaps_restore(k);
+	if (k->rules && lr_state_in_doubt(k))
+		lr_coord_doubt(k->rules);
 	good = k->rules && k->catalog && lr_drain_restore(k) &&
 	       lr_watchers_new(k);
 	if (good && k->starts_paused)

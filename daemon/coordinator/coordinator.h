@@ -148,6 +148,8 @@ bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
 		   uint64_t *ret_prepared, bool *ret_found);
 void lr_state_prepare(struct lr_coordinator *k, uint64_t epoch);
 void lr_state_commit(struct lr_coordinator *k);
+/* What was opened may be an old copy. */
+bool lr_state_in_doubt(const struct lr_coordinator *k);
 /* The device list, what slots hold, or a record (state_codec.h) changed. */
 void lr_state_changed(struct lr_coordinator *k);
 void lr_state_tick(struct lr_coordinator *k, uint64_t now_ms);

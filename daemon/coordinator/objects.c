@@ -81,6 +81,8 @@ static bool is_told(const struct lr_coordinator *k, unsigned n, bool settled)
 {
 	const struct lr_cfg *cfg = &lr_coord_view(k->rules)->cfg[n];
 
+	if (lr_coord_slot_in_doubt(k->rules, n))
+		return false;
 	if (!cfg->ce || k->listed_ce[n] == cfg->ce)
 		return true;
 	return lr_coord_slot_health(k->rules, n) == LR_SLOTS_UNAVAILABLE &&
@@ -393,8 +395,16 @@ static void refuse(struct lr_ask *a)
 	struct lr_coordinator *k = a->p->k;
 	struct lr_dev devs[LR_MEM_MAX];
 	char who[256] = "the donors", text[512];
-	size_t n = lr_coord_awaited(k->rules, first_untold(k), devs);
+	unsigned slot = first_untold(k);
+	size_t n = lr_coord_awaited(k->rules, slot, devs);
 
+	if (slot < LR_SLOTS && lr_coord_slot_in_doubt(k->rules, slot)) {
+		lr_link_send_error(a->p->link, a->h.req, LR_E_UNREACHABLE,
+				   "not all objects are known yet: the "
+				   "coordinator's state is an old copy. "
+				   "`lanram status` says what it waits for");
+		return;
+	}
 	if (n)
 		snprintf(who, sizeof who, "%s",
 			 lr_coordinator_name_of(k, &devs[0]));

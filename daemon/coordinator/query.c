@@ -102,10 +102,9 @@ enum lr_health lr_query_health(const struct lr_coordinator *k,
 			h = LR_HEALTH_DEGRADED;
 	}
 	if (lr_coord_is_waiting(k->rules)) {
-		add_text(w, "this coordinator's state is older than the pool: "
-			    "nothing is changed until every donor that it "
-			    "knows was there. Will one not come? `lanram pool "
-			    "confirm`");
+		add_text(w, "this coordinator's state is an old copy: slots "
+			    "wait until every donor that may know more was "
+			    "there. Will one not come? `lanram pool confirm`");
 		if (h == LR_HEALTH_OK)
 			h = LR_HEALTH_DEGRADED;
 	}

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two files in state_dir, each replaced whole (temporary file, fsync, rename,
- * fsync of the folder), written by one job at a time off the loop:
+/* Files in state_dir, each replaced whole (temporary file, fsync, rename, fsync
+ * of the folder), written by one job at a time off the loop:
  *
  *   prepared  the highest epoch that any SEAL may carry
  *   state     format, admitted devices, the committed view, which slots held
  *             something (so that an empty one is not missed later), and
  *             records of other parts (state_codec.h)
+ *   doubt     empty, there while these two may be an old copy (rule 7): left by
+ *             `lanram pool import`, or written ahead of the first PREPARED that
+ *             follows the doubt; gone after a state that is free of it
  *
- * Both end with an XXH3 checksum: what was cut or rotted is refused, never
+ * The first two end with an XXH3 checksum: what was cut or rotted is refused, never
  * half believed. A write that fails is tried again each second: nothing is
  * sealed or installed meanwhile, and the data path goes on. */
 #include <errno.h>
@@ -41,6 +44,7 @@ struct lr_state {
 	uint8_t holds[LR_SLOTS / 8]; /* as written */
 	struct lr_bytes buf; /* of the job that runs */
 	struct lr_bytes kept; /* records that a newer version wrote */
+	bool mark, job_mark; /* `doubt` is there; is to be after the job */
 	int error;
 };
 
@@ -91,6 +95,25 @@ static int replace_file(const char *dir, const char *name,
 	if (!err)
 		err = sync_folder(dir);
 	return err;
+}
+
+static int set_mark(const char *dir, bool on)
+{
+	const struct lr_bytes empty = { 0 };
+	char path[512];
+
+	if (on)
+		return replace_file(dir, "doubt", &empty);
+	snprintf(path, sizeof path, "%s/doubt", dir);
+	return unlink(path) != 0 && errno != ENOENT ? errno : sync_folder(dir);
+}
+
+static bool has_mark(const char *dir)
+{
+	char path[512];
+
+	snprintf(path, sizeof path, "%s/doubt", dir);
+	return access(path, F_OK) == 0;
 }
 
 /* 0, ENOENT, or what is wrong; EBADMSG: the checksum. */
@@ -204,9 +227,6 @@ bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
 	*ret_found = !err;
 	if (err && err != ENOENT)
 		return refuse(s, "state", err);
-	/* Of slots that nobody reported so far, nothing is known. */
-	for (unsigned n = 0; err && n < LR_SLOTS; n++)
-		k->used[n].entries = 1;
 	if (!err) {
 		bool ours = lr_state_is_ours(&b);
 		bool good = lr_state_decode(k, records, &b, ret_view, &s->kept);
@@ -215,6 +235,10 @@ bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
 		if (!good)
 			return refuse(s, "state", ours ? EBADMSG : ENOTSUP);
 	}
+	s->mark = has_mark(s->dir);
+	/* Of slots that nobody reported so far, nothing is known. */
+	for (unsigned n = 0; (!*ret_found || s->mark) && n < LR_SLOTS; n++)
+		k->used[n].entries = 1;
 	*ret_prepared = 0;
 	err = read_file(s->dir, "prepared", &b);
 	if (err && err != ENOENT)
@@ -233,10 +257,14 @@ bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
 static void work_cb(uv_work_t *work)
 {
 	struct lr_state *s = work->data;
+	bool prepared = s->job == JOB_PREPARED;
 
-	s->error = replace_file(
-		s->dir, s->job == JOB_PREPARED ? "prepared" : "state",
-		&s->buf);
+	s->error = s->job_mark && !s->mark ? set_mark(s->dir, true) : 0;
+	if (!s->error)
+		s->error = replace_file(
+			s->dir, prepared ? "prepared" : "state", &s->buf);
+	if (!s->error && s->mark && !s->job_mark)
+		s->error = set_mark(s->dir, false);
 }
 
 static void start_job(struct lr_state *s);
@@ -270,6 +298,7 @@ static void after_work_cb(uv_work_t *work, int status)
 	s->buf.p = NULL;
 	if (s->error || s->k->stopped)
 		return;
+	s->mark = s->job_mark;
 	/* The rules first: what is encoded from here on is what they hold. */
 	if (s->job != JOB_CHANGED) {
 		lr_coord_persisted(s->k->rules, lr_now_ms());
@@ -301,6 +330,22 @@ static bool choose_job(struct lr_state *s)
 	return true;
 }
 
+/* What was encoded just now is free of doubt if the rules are. */
+static bool mark_after(const struct lr_state *s)
+{
+	bool doubt = lr_coord_is_waiting(s->k->rules);
+
+	switch (s->job) {
+	case JOB_PREPARED:
+		return s->mark || doubt;
+	case JOB_CHANGED:
+		return s->mark && doubt;
+	case JOB_COMMIT:
+		break;
+	}
+	return s->mark;
+}
+
 static void start_job(struct lr_state *s)
 {
 	if (s->busy || s->k->stopped || s->retry_ms)
@@ -311,6 +356,7 @@ static void start_job(struct lr_state *s)
 		return;
 	}
 	s->busy = true;
+	s->job_mark = mark_after(s);
 	s->work.data = s;
 	uv_queue_work(&s->k->b.loop, &s->work, work_cb, after_work_cb);
 }
@@ -334,6 +380,11 @@ void lr_state_commit(struct lr_coordinator *k)
 	start_job(s);
 }
 
+bool lr_state_in_doubt(const struct lr_coordinator *k)
+{
+	return k->state->mark;
+}
+
 void lr_state_changed(struct lr_coordinator *k)
 {
 	k->state->want_changed = true;
@@ -346,6 +397,9 @@ void lr_state_tick(struct lr_coordinator *k, uint64_t now_ms)
 		k->state->retry_ms = 0;
 		start_job(k->state);
 	}
+	if (k->state->mark && !k->state->busy &&
+	    !lr_coord_is_waiting(k->rules))
+		lr_state_changed(k);
 	if (now_ms >= k->state->holds_ms) {
 		k->state->holds_ms = now_ms + HOLDS_MS;
 		if (holds_changed(k->state))

@@ -8,10 +8,17 @@ from lab import check, wait_until
 from pool import Ledger, Pool
 
 
+def waits(p):
+    """The coordinator says that its state may be old."""
+    r = p.elm.lanram("status", expect=None)
+    return "lanram pool confirm" in r.out.decode() + r.err
+
+
 def test_moved_by_backup(lab):
     """Exported, imported on another machine: everybody goes on there, nothing
-    is lost, and who is admitted still is. The backup is its owner's alone, and
-    no pool is overwritten."""
+    is lost, and who is admitted still is. It cannot know that it is not old:
+    it waits for all donors that it knows, over a restart too, then goes on by
+    itself. The backup is its owner's alone, and no pool is overwritten."""
     p = Pool(lab, donors=("birch", "cedar"))
     ledger = Ledger(p)
     ledger.store(5000)
@@ -29,16 +36,27 @@ def test_moved_by_backup(lab):
     r = yew.lanram("pool", "import", backup + ".torn", expect=1)
     check("no whole export" in r.err, f"{r}")
     yew.lanram("pool", "import", backup)
+    mark = os.path.join(yew.dir, "state", "doubt")
+    check(os.path.exists(mark), "it may be old")
+    p.donor("cedar").daemons["donor"].stop()
+    for _ in range(2):
+        yew.start("coordinator")
+        wait_until(lambda: waits(p), 20, "says what it waits for")
+        yew.daemons["coordinator"].kill()
     yew.start("coordinator")
+    p.donor("cedar").daemons["donor"].cont()
     p.wait_up(2, 30)
+    wait_until(lambda: not waits(p), 20, "goes on by itself")
+    wait_until(lambda: not os.path.exists(mark), 20, "is not old any more")
     check(p.status()["pool_id"] == before, "the same pool")
     ledger.store(5000)
     ledger.verify()
 
 
 def test_old_backup(lab):
-    """A backup older than the pool: it changes nothing while a donor that it
-    knows is away, and says so; an admin's word lets it go on."""
+    """A backup older than the pool, its files put back by hand: it learns from
+    a donor that it is old, changes nothing while one that it knows is away, and
+    says so; an admin's word lets it go on."""
     p = Pool(lab, donors=("birch", "cedar"))
     ledger = Ledger(p)
     ledger.store(5000)
@@ -55,13 +73,10 @@ def test_old_backup(lab):
     p.donor("cedar").daemons["donor"].kill()
     p.anvil.wipe()
     p.anvil.lanram("pool", "import", backup)
+    os.remove(os.path.join(p.anvil.dir, "state", "doubt"))
     p.anvil.start("coordinator")
-
-    def waits():
-        r = p.elm.lanram("status", expect=None)
-        return "lanram pool confirm" in r.out.decode() + r.err
-    wait_until(waits, 20, "says what it waits for")
-    r = p.anvil.lanram("pool", "confirm")
-    wait_until(lambda: not waits(), 20, "goes on")
+    wait_until(lambda: waits(p), 20, "says what it waits for")
+    p.anvil.lanram("pool", "confirm")
+    wait_until(lambda: not waits(p), 20, "goes on")
     p.wait_up(2, 30)
     ledger.verify()
