@@ -19,6 +19,7 @@ static void to_disk(struct sim *s)
 	if (!j->busy)
 		return;
 	j->busy = false;
+	s->disk_doubt = j->doubt;
 	if (!j->is_view) {
 		if (j->epoch > s->disk_prepared)
 			s->disk_prepared = j->epoch;
@@ -54,7 +55,10 @@ static void save(struct sim *s, const struct lr_view *v, uint64_t epoch)
 
 	if (j->busy)
 		to_disk(s); /* only where a rule was taken away */
-	*j = (struct disk_job){ .busy = true, .is_view = v, .epoch = epoch };
+	*j = (struct disk_job){ .busy = true,
+				.is_view = v,
+				.doubt = lr_coord_is_waiting(s->coord),
+				.epoch = epoch };
 	if (v && !lr_view_copy(&j->view, v))
 		abort();
 	sim_at(s, s->now + 1 + sim_draw(s, 1 + s->p.jitter_ms * 2), written_cb,
@@ -443,6 +447,8 @@ void coord_start(struct sim *s)
 				s->disk_prepared, s->now);
 	if (!s->coord)
 		abort();
+	if (s->disk_doubt)
+		lr_coord_doubt(s->coord);
 	list_start(s);
 	s->node[SIM_COORD].up = true;
 	s->node[SIM_COORD].host_dead = false;

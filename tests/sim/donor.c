@@ -60,6 +60,7 @@ static struct lr_slot_report report(const struct donor *d, unsigned slot,
 	struct lr_slot_report r = { .slot = slot,
 				    .result = err,
 				    .prom = st->prom,
+				    .left = st->left,
 				    .status = st->status };
 
 	if (with_cfg)
@@ -401,6 +402,7 @@ static void beat(struct sim *s, struct donor *d)
 	b->tick = d->tick;
 	b->lent = d->lent;
 	b->used = d->entries;
+	b->max_prom = d->ag.rx.view.epoch;
 	for (unsigned i = 0; i < s->p.nslots; i++) {
 		const struct lr_slot *st = &d->slot[i].st;
 

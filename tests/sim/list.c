@@ -99,6 +99,8 @@ static bool is_told(const struct sim *s, unsigned slot)
 	const struct lr_cfg *cfg = &lr_coord_view(s->coord)->cfg[slot];
 	bool settled = s->now > s->coord_started_ms + SETTLE_MS;
 
+	if (lr_coord_slot_in_doubt(s->coord, slot))
+		return false;
 	if (!cfg->ce || s->listed_ce[slot] == cfg->ce)
 		return true;
 	return lr_coord_slot_health(s->coord, slot) == LR_SLOTS_UNAVAILABLE &&

@@ -481,6 +481,7 @@ static void let_leave(struct sim *s, struct donor *d)
 /* Again and again until the pool is whole. */
 void nemesis_mend(struct sim *s)
 {
+	nemesis_confirm(s);
 	for (unsigned i = 0; i < s->n_devs; i++) {
 		struct donor *d = &s->donor[i];
 

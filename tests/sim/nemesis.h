@@ -38,6 +38,7 @@ enum theme {
 	THEME_LONG,
 	THEME_SWEEP, /* writers that sleep, TOMBs that are collected */
 	THEME_SLOW, /* stores take seconds while configurations change */
+	THEME_RESTORED, /* the coordinator starts from old copies of its state */
 };
 
 struct profile { /* drawn for each run */
@@ -65,5 +66,7 @@ void nemesis_draw_profile(struct sim *s);
 /* nemesis_coord.c */
 void nemesis_crash(struct sim *s);
 void nemesis_coord_crash(struct sim *s, void *arg, uint64_t x);
+void nemesis_export(struct sim *s, void *arg, uint64_t x); /* and import */
+void nemesis_confirm(struct sim *s); /* an admin: nobody else will come */
 
 #endif

@@ -176,7 +176,8 @@ static void check_removed(struct sim *s, unsigned slot,
 void oracle_decided(struct sim *s, const struct lr_view *v)
 {
 	for (unsigned i = 0; i < s->p.nslots; i++)
-		if (s->committed[i].ce && v->cfg[i].ce > s->committed[i].ce)
+		if (s->committed[i].ce && !s->imported[i] &&
+		    v->cfg[i].ce > s->committed[i].ce)
 			check_removed(s, i, &s->committed[i], &v->cfg[i]);
 }
 
@@ -193,18 +194,43 @@ static void tell_commit(struct sim *s, unsigned slot, const struct lr_cfg *cfg)
 	    cfg->lost ? " LOST" : "");
 }
 
+/* The first configuration after an import follows the newest that somebody had:
+ * what was committed and never installed, nobody used. */
+static void find_installed(struct sim *s, unsigned slot, struct lr_cfg *ret)
+{
+	*ret = (struct lr_cfg){ 0 };
+	for (unsigned i = 0; i < s->n_devs; i++) {
+		const struct lr_cfg *inst = &s->donor[i].slot[slot].st.inst;
+
+		if (s->node[s->donor[i].node].up && inst->ce > ret->ce)
+			*ret = *inst;
+	}
+}
+
+/* All who had it have died, and with an old state an admin said that nobody has
+ * a newer one than is known: what is older may come after it. */
+static bool forgotten(const struct sim *s, unsigned slot,
+		      const struct lr_cfg *cfg)
+{
+	return s->confirmed && s->lost_ce[slot] >= cfg->ce;
+}
+
 void oracle_commit(struct sim *s, const struct lr_view *v)
 {
 	for (unsigned i = 0; i < s->p.nslots; i++) {
 		struct lr_cfg old = s->committed[i];
 		const struct lr_cfg *cfg = &v->cfg[i];
 
-		if (!cfg->ce || cfg->ce == old.ce)
+		if (!cfg->ce || cfg->ce == old.ce ||
+		    (s->imported[i] && cfg->ce < old.ce))
 			continue;
+		if (s->imported[i])
+			find_installed(s, i, &old);
+		s->imported[i] = false;
 		if (s->verbose)
 			tell_commit(s, i, cfg);
 		remember(s, i, cfg);
-		if (old.ce)
+		if (old.ce && !forgotten(s, i, &old))
 			check_next(s, i, &old, cfg);
 		s->committed[i] = *cfg;
 		for (unsigned k = 0; k < cfg->n; k++) {

@@ -53,7 +53,8 @@ static void draw_faults(struct sim *s, struct profile *p)
 	if (p->theme == THEME_SWEEP)
 		p->faults = (p->faults & (uint32_t)sim_random(s)) | slow |
 			    1u << F_SLOW;
-	if (p->theme == THEME_SHORT || p->theme == THEME_SLOW)
+	if (p->theme == THEME_SHORT || p->theme == THEME_SLOW ||
+	    p->theme == THEME_RESTORED)
 		p->faults &= ~slow;
 	if (p->theme == THEME_SLOW)
 		p->faults |= 1u << F_SLOW | 1u << F_LAG | 1u << F_ROLL;
@@ -78,6 +79,8 @@ void nemesis_draw_profile(struct sim *s)
 
 	*p = (struct profile){ 0 };
 	p->theme = draw_theme(s);
+	if (s->seed % 16 == 15)
+		p->theme = THEME_RESTORED;
 	if (s->theme)
 		p->theme = s->theme;
 	draw_sizes(s, p);

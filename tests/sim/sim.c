@@ -143,6 +143,8 @@ static void clear(struct sim *s)
 	}
 	if (s->on_disk)
 		lr_view_done(&s->disk);
+	if (s->has_export)
+		lr_view_done(&s->exported);
 	net_reset(s);
 	for (unsigned i = 0; i < SIM_SLOTS; i++) {
 		s->past[i].n = 0;
@@ -172,7 +174,9 @@ static void clear(struct sim *s)
 	s->n_ops = s->n_corrupted = 0;
 	s->next_val = s->lin_clock = s->disk_prepared = s->seq = 0;
 	s->coord_gen = 0;
-	s->on_disk = s->healing = false;
+	s->on_disk = s->disk_doubt = s->has_export = s->healing = false;
+	s->confirmed = false;
+	memset(s->imported, 0, sizeof s->imported);
 	s->final_next = s->final_out = 0;
 	s->final_listed = false;
 	s->wrong[0] = '\0';
@@ -209,6 +213,8 @@ static void begin(struct sim *s)
 	for (unsigned i = 0; i < s->p.clients; i++)
 		client_start(s, i);
 	sim_at(s, s->now + 1500, nemesis_next, NULL, 0);
+	if (s->p.theme == THEME_RESTORED)
+		sim_at(s, s->now + 1500, nemesis_export, NULL, 0);
 }
 
 /* Who sleeps is let sleep. */

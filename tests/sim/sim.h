@@ -32,7 +32,7 @@
 #include "tests/sim/oracle.h"
 
 struct disk_job {
-	bool busy, is_view;
+	bool busy, is_view, doubt;
 	uint64_t epoch, at;
 	struct lr_view view;
 };
@@ -60,8 +60,12 @@ struct sim {
 	struct lr_coord *coord;
 	struct lr_coord_params params;
 	struct lr_view disk;
-	bool on_disk;
+	bool on_disk, disk_doubt;
 	uint64_t disk_prepared, coord_gen;
+	struct lr_view exported;
+	uint64_t exported_prepared;
+	bool has_export, confirmed;
+	bool imported[SIM_SLOTS]; /* and no new configuration since */
 	struct disk_job job;
 	struct lr_catalog *catalog;
 	struct asking *askings; /* list.c */
