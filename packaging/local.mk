@@ -3,7 +3,8 @@ pkgconfigdir = $(libdir)/pkgconfig
 nodist_pkgconfig_DATA = packaging/liblanram.pc
 
 dist_man_MANS += packaging/man/lanram.1 packaging/man/lanramd.8 \
-	packaging/man/lanram.conf.5 packaging/man/lanram-metrics.7
+	packaging/man/lanram.conf.5 packaging/man/lanram-metrics.7 \
+	packaging/man/lanram-protocol.7
 
 completiondir = $(datadir)/bash-completion/completions
 dist_completion_DATA = packaging/completion/lanram
