@@ -60,39 +60,41 @@ static void got(struct lr_relay_op *o, const struct lr_frame *f)
 	o->entry_cb(o->arg, &res);
 }
 
-static void put_done(struct lr_relay_op *o, const struct lr_frame *f)
+/* A PUT or UPDATE has been answered. */
+static void written(struct lr_relay_op *o, unsigned err, struct lr_str said,
+		    struct lr_entry_result res)
 {
 	char text[1024] = "";
-	struct lr_entry_result res = {.text = text};
+
+	lr_str_copy(said, text, sizeof text);
+	res.text = text;
+	res.err = told(o, lr_err_from_wire(err));
+	o->entry_cb(o->arg, &res);
+}
+
+static void put_done(struct lr_relay_op *o, const struct lr_frame *f)
+{
 	struct lr_msg_put_r m;
 
-	if (f->h.type != LR_M_PUT_R || !lr_dec_put_r(f->meta, f->h.meta, &m)) {
+	if (f->h.type != LR_M_PUT_R || !lr_dec_put_r(f->meta, f->h.meta, &m))
 		entry_error(o, LR_E_PROTOCOL, NULL);
-		return;
-	}
-	lr_str_copy(m.text, text, sizeof text);
-	res.err = told(o, lr_err_from_wire(m.err));
-	res.copies = m.copies;
-	res.tag = m.tag;
-	o->entry_cb(o->arg, &res);
+	else
+		written(o, m.err, m.text,
+			(struct lr_entry_result){.copies = m.copies,
+						 .tag = m.tag});
 }
 
 static void update_done(struct lr_relay_op *o, const struct lr_frame *f)
 {
-	char text[1024] = "";
-	struct lr_entry_result res = {.text = text};
 	struct lr_msg_update_r m;
 
 	if (f->h.type != LR_M_UPDATE_R ||
-	    !lr_dec_update_r(f->meta, f->h.meta, &m)) {
+	    !lr_dec_update_r(f->meta, f->h.meta, &m))
 		entry_error(o, LR_E_PROTOCOL, NULL);
-		return;
-	}
-	lr_str_copy(m.text, text, sizeof text);
-	res.err = told(o, lr_err_from_wire(m.err));
-	res.found = m.found;
-	res.tag = m.tag;
-	o->entry_cb(o->arg, &res);
+	else
+		written(o, m.err, m.text,
+			(struct lr_entry_result){.found = m.found,
+						 .tag = m.tag});
 }
 
 static void answer(struct lr_relay_op *o, enum lr_err err,
