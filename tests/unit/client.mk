@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 # lib/client: objects on entries in memory, operations on a pool in-process,
 # a daemon in-process.
-client_tests = tests/unit/test_direct tests/unit/test_download \
+client_tests = tests/unit/test_direct tests/unit/test_direct_ask \
+	tests/unit/test_download \
 	tests/unit/test_hash tests/unit/test_object tests/unit/test_relay \
 	tests/unit/test_upload
 check_PROGRAMS += $(client_tests)
 TESTS += $(client_tests)
 client_libs = lib/client/liblrclient.la $(CMOCKA_LIBS)
 
-tests_unit_test_direct_SOURCES = tests/unit/test_direct.c \
-	tests/unit/pool_kit.c tests/unit/pool_kit.h tests/unit/pool_kit_i.h \
+pool_kit = tests/unit/pool_kit.c tests/unit/pool_kit.h tests/unit/pool_kit_i.h \
 	tests/unit/pool_kit_donor.c
+tests_unit_test_direct_SOURCES = tests/unit/test_direct.c $(pool_kit)
 tests_unit_test_direct_LDADD = $(client_libs)
+tests_unit_test_direct_ask_SOURCES = tests/unit/test_direct_ask.c $(pool_kit)
+tests_unit_test_direct_ask_LDADD = $(client_libs)
 tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
 tests_unit_test_hash_LDADD = $(client_libs)
 object_kit = tests/unit/object_kit.c tests/unit/object_kit.h tests/unit/unit.h \

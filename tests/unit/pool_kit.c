@@ -393,3 +393,32 @@ void pool_get(struct pool *p, unsigned n, unsigned deadline_ms,
 	assert_int_equal(r->calls, 0);
 	POOL_UNTIL(p, r->calls);
 }
+
+/* --- for tests ------------------------------------------------------------ */
+
+int pool_setup(void **state)
+{
+	struct pool *p = calloc(1, sizeof *p);
+
+	assert_non_null(p);
+	pool_start(p, 2, true);
+	*state = p;
+	return 0;
+}
+
+int pool_setup_pending(void **state)
+{
+	struct pool *p = calloc(1, sizeof *p);
+
+	assert_non_null(p);
+	pool_start(p, 2, false);
+	*state = p;
+	return 0;
+}
+
+int pool_teardown(void **state)
+{
+	pool_done(*state);
+	free(*state);
+	return 0;
+}

@@ -108,4 +108,11 @@ void pool_get(struct pool *p, unsigned n, unsigned deadline_ms,
 	} while (0)
 void pool_turn(struct pool *p);
 
+/* For tests: two donors; the client is admitted, or pending. */
+int pool_setup(void **state);
+int pool_setup_pending(void **state);
+int pool_teardown(void **state);
+#define POOL_TEST(f) \
+	cmocka_unit_test_setup_teardown(f, pool_setup, pool_teardown)
+
 #endif
