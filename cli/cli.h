@@ -68,6 +68,7 @@ int cli_register(struct cli *c, int argc, char **argv);
 int cli_name(struct cli *c, int argc, char **argv);
 int cli_rebalance(struct cli *c, int argc, char **argv);
 int cli_rebuild(struct cli *c, int argc, char **argv);
+int cli_rotate_key(struct cli *c, int argc, char **argv);
 int cli_events(struct cli *c, int argc, char **argv);
 int cli_top(struct cli *c, int argc, char **argv);
 int cli_bench(struct cli *c, int argc, char **argv);

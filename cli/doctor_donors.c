@@ -138,7 +138,7 @@ static size_t ask_donors(struct doctor *d, struct told *told,
 		if (rec.state == LR_DONOR_PENDING || !rec.address.n)
 			continue;
 		lr_str_copy(rec.name, told[n].name, sizeof told[n].name);
-		told[n].dev = rec.dev;
+		told[n].dev = lr_dev_is_zero(&rec.key) ? rec.dev : rec.key;
 		told[n].up = rec.state != LR_DONOR_DOWN;
 		dials[n] = (struct doctor_dial){.peer = &told[n].dev};
 		lr_str_copy(rec.address, dials[n].address,

@@ -35,6 +35,7 @@ cli_lanram_SOURCES = \
 	cli/progress.h \
 	cli/rebalance.c \
 	cli/rebuild.c \
+	cli/rotate.c \
 	cli/remove.c \
 	cli/retrieve.c \
 	cli/signals.c \

@@ -125,6 +125,7 @@ static const struct cli_cmd commands[] = {
 	{ "drain", "DONOR", "move everything off a donor", 1, 1, drain_opts, cli_drain },
 	{ "revoke", "DEVICE", "an admitted device is out, at once and for good", 1, 1, plain_opts, cli_revoke },
 	{ "forget", "DONOR", "a donor's RAM is gone for good", 1, 1, plain_opts, cli_forget },
+	{ "rotate-key", "", "give this machine a new key; it stays what it is in the pool", 0, 0, plain_opts, cli_rotate_key },
 	{ "rebuild", "pause|resume", "copy nothing for now, or go on", 1, 1, plain_opts, cli_rebuild },
 	{ "rebalance", "--simulate", "what would move, if copies were placed now", 0, 0, rebalance_opts, cli_rebalance },
 	{ "events", "", "what happened to the pool", 0, 0, events_opts, cli_events },

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "daemon/log.h"
+#include "daemon/rotate.h"
 
 static uint64_t clock_ms(clockid_t id)
 {
@@ -49,6 +50,21 @@ static bool make_folder(const char *path, mode_t mode)
 	return false;
 }
 
+bool lr_base_key_changed(struct lr_base *b)
+{
+	char path[512];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/device.key", b->cfg->state_dir);
+	if (stat(path, &st) != 0 ||
+	    (st.st_ino == b->key_file &&
+	     !memcmp(&st.st_mtim, &b->key_time, sizeof st.st_mtim)))
+		return false;
+	b->key_file = st.st_ino;
+	b->key_time = st.st_mtim;
+	return true;
+}
+
 bool lr_base_start(struct lr_base *b, const struct lr_config *cfg,
 		   void (*stop_cb)(struct lr_base *b))
 {
@@ -66,6 +82,7 @@ bool lr_base_start(struct lr_base *b, const struct lr_config *cfg,
 		lr_error("%s", why);
 		return false;
 	}
+	(void)lr_base_key_changed(b);
 	b->tls = lr_tls_new(b->identity);
 	if (!b->tls || uv_loop_init(&b->loop) != 0) {
 		lr_error("out of memory");
@@ -154,6 +171,8 @@ void lr_base_attach_options(struct lr_base *b, enum lr_role_link role,
 		.loop = &b->loop,
 		.tls = b->tls,
 		.self = *lr_identity_dev(b->identity),
+		.look_cb = lr_rotate_look,
+		.look_arg = b,
 		.pool_name = b->cfg->pool,
 		.pin_path = pin,
 		.role = role,

@@ -4,6 +4,9 @@
 #ifndef LR_DAEMON_BASE_H
 #define LR_DAEMON_BASE_H
 
+#include <sys/types.h>
+#include <time.h>
+
 #include "client/attach.h"
 #include "client/config.h"
 #include "daemon/metrics.h"
@@ -27,11 +30,20 @@ struct lr_base {
 	struct lr_metrics_http *http; /* or NULL */
 	struct lr_refusals refusals;
 	uint64_t started_ms; /* Unix */
+	struct timespec key_time; /* of device.key, when it was read */
+	ino_t key_file;
+	struct lr_rotation { /* rotate.c */
+		struct lr_link *asker; /* NULL: gone */
+		uint64_t req;
+		bool busy;
+	} rotation;
 };
 
 /* Reads the key `state_dir/device.key`, makes the folders. False: said why. */
 bool lr_base_start(struct lr_base *b, const struct lr_config *cfg,
 		   void (*stop_cb)(struct lr_base *b));
+/* Since it was asked last: device.key is another file. */
+bool lr_base_key_changed(struct lr_base *b);
 /* Feeds the attaches from mDNS, or from the static address. */
 void lr_base_search(struct lr_base *b);
 /* From here on the log tells when avahi is away: browser or publisher runs. */

@@ -5,13 +5,13 @@ daemon_lanramd_LDADD = daemon/liblrdaemon.a $(daemon_libs)
 # All but main(), so that other programs can be made of it, too.
 noinst_LIBRARIES += daemon/liblrdaemon.a
 daemon_liblrdaemon_a_SOURCES = daemon/base.c daemon/base.h \
-	daemon/log.c daemon/log.h \
+	daemon/log.c daemon/log.h daemon/rotate.c daemon/rotate.h \
 	daemon/metrics.c daemon/metrics.h daemon/metrics_http.c \
 	daemon/coordinator/coordinator.c daemon/coordinator/coordinator.h \
 	daemon/coordinator/state.c daemon/coordinator/state_codec.c \
 	daemon/coordinator/state_codec.h daemon/coordinator/peers.c \
 	daemon/coordinator/donors.c daemon/coordinator/devices.c \
-	daemon/coordinator/rest.c \
+	daemon/coordinator/rest.c daemon/coordinator/rotate.c \
 	daemon/coordinator/admission.c daemon/coordinator/invites.c \
 	daemon/coordinator/drain.c daemon/coordinator/drain.h \
 	daemon/coordinator/rebalance.c \

@@ -73,7 +73,7 @@ static bool dial(struct lr_peer *p, uint64_t req, const struct lr_member *to)
 {
 	static const struct lr_link_ops ops = { .close_cb = close_cb };
 	struct lr_link_options opt = { .tls = p->k->pool_tls,
-				       .peer = &to->dev,
+				       .peer = lr_member_key(to),
 				       .connect_ms = CONNECT_MS };
 	struct check *c = calloc(1, sizeof *c);
 

@@ -7,7 +7,7 @@
  *   peers.c        links: hello, enrolment, pushes
  *   donors.c       what donors say, to the rules
  *   rest.c         how fast donors may copy
- *   devices.c      who is admitted, who wants in
+ *   devices.c      who is admitted, who wants in; rotate.c: by which key
  *   admission.c    what admins say of devices; invites.c: invitations
  *   drain.c        who is drained or forgotten
  *   query.c        what users ask; objects.c: LIST and RESOLVE
@@ -27,7 +27,8 @@
 #include "wire/viewcodec.h"
 
 struct lr_device_row { /* an admitted device; roles 0: a revoked one */
-	struct lr_dev dev;
+	struct lr_dev dev; /* its first key's: who it is, for ever */
+	struct lr_dev key, old; /* rotate.c; zero: dev, none */
 	uint8_t roles;
 	char name[LR_NAME_MAX];
 };
@@ -65,7 +66,10 @@ struct lr_peer { /* a link to us */
 	struct lr_link *link;
 	uint8_t role; /* enum lr_role_link; 0 before HELLO */
 	bool admitted, admin, pushes;
-	struct lr_dev dev;
+	struct lr_dev dev; /* the device; nobody's: its key */
+	struct lr_dev key; /* proven */
+	bool replaced;	   /* the device has another key now */
+	uint64_t rotates;  /* its ROTATE, to be answered when it is saved */
 	uint64_t inc;		      /* donors */
 	struct lr_coord_donor *donor; /* control links: what HELLO said */
 	bool hello_done;	      /* the rules know it */
@@ -106,6 +110,7 @@ struct lr_coordinator {
 	struct lr_peer *peers;
 	struct lr_device_row *devices;
 	size_t n_devices;
+	bool rotated; /* to be told when it is saved */
 	uint64_t devices_version;
 	struct lr_pending_row *pending;
 	size_t n_pending;
@@ -210,6 +215,22 @@ void lr_devices_drop_pending(struct lr_coordinator *k,
 			     struct lr_pending_row *row);
 void lr_devices_codes(struct lr_coordinator *k); /* fills missing codes */
 void lr_devices_tick(struct lr_coordinator *k, uint64_t now_ms);
+
+/* Its key may not enrol, though it never did. False: out of memory. */
+bool lr_devices_bar(struct lr_coordinator *k, const struct lr_dev *dev,
+		    const char *name);
+
+/* rotate.c */
+const struct lr_dev *lr_device_key(const struct lr_device_row *d);
+const struct lr_device_row *lr_devices_of_key(const struct lr_coordinator *k,
+					      const struct lr_dev *key);
+/* By its key, or one that it had. */
+const struct lr_device_row *lr_devices_as(const struct lr_coordinator *k,
+					  const struct lr_dev *key);
+bool lr_devices_is_replaced(const struct lr_coordinator *k,
+			    const struct lr_dev *key);
+void lr_rotate_take(struct lr_peer *p, const struct lr_frame *f);
+void lr_rotate_saved(struct lr_coordinator *k); /* what changed is on disk */
 
 /* invites.c. False: there are too many already. */
 bool lr_invites_add(struct lr_coordinator *k, const struct lr_invite *i);

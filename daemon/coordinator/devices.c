@@ -76,6 +76,16 @@ bool lr_devices_admit(struct lr_coordinator *k, const struct lr_dev *dev,
 	return true;
 }
 
+bool lr_devices_bar(struct lr_coordinator *k, const struct lr_dev *dev,
+		    const char *name)
+{
+	struct lr_device_row *d = add_device(k, dev);
+
+	if (d)
+		snprintf(d->name, sizeof d->name, "%s", name);
+	return d != NULL;
+}
+
 bool lr_devices_find(const struct lr_coordinator *k, const char *ref,
 		     struct lr_dev *ret, char *why, size_t cap)
 {

@@ -311,7 +311,7 @@ void lr_donor_connect(struct lr_coordinator *k, uint64_t inc)
 
 	if (!c)
 		return;
-	opt.peer = &m->dev;
+	opt.peer = lr_member_key(m);
 	if (!lr_dial_start(&k->b.loop, m->addrs, &opt, &ops, NULL,
 			   connected_cb, c))
 		free(c);
@@ -327,7 +327,8 @@ void lr_donor_probe(struct lr_coordinator *k, const struct lr_coord_act *a)
 
 	if (!c)
 		return;
-	m = (struct lr_msg_probe){ t->dev, t->inc, lr_str(t->addrs) };
+	m = (struct lr_msg_probe){ *lr_member_key(t), t->inc,
+				    lr_str(t->addrs) };
 	LR_REQUEST(p->link, PROBE, probe, &m, NULL, PROBE_MS, probed_cb, c);
 }
 

@@ -64,7 +64,10 @@ static uint8_t role_bit(unsigned role)
 /* A program on this machine: its objects are this machine's. */
 static void judge_local(struct lr_peer *p)
 {
-	p->dev = *lr_identity_dev(p->k->b.identity);
+	const struct lr_device_row *d = lr_devices_as(
+		p->k, lr_identity_dev(p->k->b.identity));
+
+	p->dev = d ? d->dev : *lr_identity_dev(p->k->b.identity);
 	p->admitted = lr_link_is_local(p->link);
 	p->admin = is_trusted_user(p);
 }
@@ -81,9 +84,13 @@ static void judge(struct lr_peer *p, const struct lr_msg_hello *m)
 		judge_local(p);
 		return;
 	}
-	p->dev = is_trusted_user(p) ? m->dev : *lr_link_peer(p->link);
+	p->key = is_trusted_user(p) ? m->dev : *lr_link_peer(p->link);
+	d = lr_devices_of_key(p->k, &p->key);
+	p->dev = d ? d->dev : p->key;
+	p->replaced = !d && lr_devices_is_replaced(p->k, &p->key);
+	if (p->replaced)
+		return;
 	lr_str_copy(m->name, name, sizeof name);
-	d = lr_devices_get(p->k, &p->dev);
 	if (is_trusted_user(p) && bit && (!d || d->roles))
 		lr_devices_admit(p->k, &p->dev, bit, name);
 	d = lr_devices_get(p->k, &p->dev);
@@ -119,6 +126,7 @@ static bool keep_donor(struct lr_peer *p, const struct lr_msg_hello *m)
 	p->donor = d;
 	d->member.inc = m->inc;
 	d->member.dev = p->dev;
+	d->member.key = p->key;
 	d->member.machine = m->machine;
 	d->member.shards = m->shards;
 	lr_str_copy(m->name, d->member.name, sizeof d->member.name);
@@ -150,7 +158,8 @@ static void welcome(struct lr_peer *p, uint64_t req, uint16_t proto)
 				    .admitted = p->admitted,
 				    .pool_name = lr_str(k->b.cfg->pool),
 				    .name = lr_str(k->b.cfg->name),
-				    .version = lr_str(PACKAGE_VERSION) };
+				    .version = lr_str(PACKAGE_VERSION),
+				    .device = p->dev };
 
 	LR_SEND(p->link, WELCOME, welcome, req, &w, NULL);
 	p->pushes = p->admitted && (p->role == LR_LINK_DONOR ||
@@ -211,6 +220,8 @@ static void take_hello(struct lr_peer *p, const struct lr_frame *f)
 	welcome(p, f->h.req, lr_version_common(&m));
 }
 
+static const char replaced[] = "this device has another key now";
+
 static void take_enrol(struct lr_peer *p, const struct lr_frame *f)
 {
 	struct lr_msg_enrol m;
@@ -222,9 +233,14 @@ static void take_enrol(struct lr_peer *p, const struct lr_frame *f)
 		return;
 	}
 	lr_str_copy(m.name, name, sizeof name);
-	r.state = (uint8_t)lr_devices_enrol(p->k, &p->dev, m.roles, name,
-					    lr_link_address(p->link), why,
-					    sizeof why);
+	if (p->replaced) {
+		r.state = LR_ENROL_REPLACED;
+		snprintf(why, sizeof why, "%s", replaced);
+	} else {
+		r.state = (uint8_t)lr_devices_enrol(
+			p->k, &p->dev, m.roles, name,
+			lr_link_address(p->link), why, sizeof why);
+	}
 	r.text = lr_str(why);
 	if (r.state == LR_ENROL_REFUSED)
 		lr_refuse(&p->k->b.refusals, LR_REFUSED_ADMISSION);
@@ -241,7 +257,7 @@ static void take_enrol_invited(struct lr_peer *p, const struct lr_frame *f)
 		lr_link_close(p->link, LR_E_PROTOCOL);
 		return;
 	}
-	why = lr_invites_use(p->k, &p->dev, &m);
+	why = p->replaced ? replaced : lr_invites_use(p->k, &p->dev, &m);
 	if (why) {
 		r.state = LR_ENROL_REFUSED;
 		lr_refuse(&p->k->b.refusals, LR_REFUSED_ADMISSION);
@@ -306,6 +322,8 @@ static void peer_frame_cb(struct lr_link *link, const struct lr_frame *f,
 		lr_link_send_error(link, f->h.req, LR_E_NOT_ADMITTED,
 				   "this device is not admitted");
 		lr_link_close(link, LR_E_OK);
+	} else if (f->h.type == LR_M_ROTATE) {
+		lr_rotate_take(p, f);
 	} else if (f->h.type == LR_M_VIEW_GET) {
 		send_view(p, f);
 	} else if (!answer(p, f)) {
@@ -369,7 +387,7 @@ void lr_peers_push_devices_to(struct lr_peer *p)
 {
 	const struct lr_coordinator *k = p->k;
 	static uint8_t buf[LR_VALUE_MAX]; /* one loop */
-	size_t each = sizeof buf / 128, i = 0;
+	size_t each = sizeof buf / 192, i = 0;
 	struct lr_msg_devices m = {
 		.version = k->devices_version,
 		.parts = (uint16_t)((k->n_devices + each - 1) / each),
@@ -384,7 +402,8 @@ void lr_peers_push_devices_to(struct lr_peer *p)
 		for (; i < k->n_devices && i < (m.part + 1u) * each; i++) {
 			struct lr_rec_device rec = {
 				k->devices[i].dev, k->devices[i].roles,
-				lr_str(k->devices[i].name)
+				lr_str(k->devices[i].name),
+				k->devices[i].key, k->devices[i].old
 			};
 
 			if (rec.roles)

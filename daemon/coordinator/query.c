@@ -216,6 +216,7 @@ struct lr_rec_donor lr_query_donor(const struct lr_coord_row *row,
 		.since_ms = lr_unix_ms() - ago,
 		.slots_lost = row->slots_lost,
 		.slots_short = row->slots_short,
+		.key = *lr_member_key(&row->d.member),
 	};
 }
 

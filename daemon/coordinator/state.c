@@ -299,6 +299,8 @@ static void after_work_cb(uv_work_t *work, int status)
 	if (s->error || s->k->stopped)
 		return;
 	s->mark = s->job_mark;
+	if (s->job == JOB_CHANGED && !s->want_changed)
+		lr_rotate_saved(s->k);
 	/* The rules first: what is encoded from here on is what they hold. */
 	if (s->job != JOB_CHANGED) {
 		lr_coord_persisted(s->k->rules, lr_now_ms());

@@ -17,7 +17,9 @@ static void encode_devices(const struct lr_coordinator *k, struct lr_writer *w)
 	for (size_t i = 0; i < k->n_devices; i++) {
 		struct lr_rec_device rec = { k->devices[i].dev,
 					     k->devices[i].roles,
-					     lr_str(k->devices[i].name) };
+					     lr_str(k->devices[i].name),
+					     k->devices[i].key,
+					     k->devices[i].old };
 
 		lr_enc_rec_device(w, &rec);
 	}
@@ -77,7 +79,7 @@ bool lr_state_encode(const struct lr_coordinator *k,
 
 	lr_view_enc_whole(&enc, v);
 	parts = lr_view_enc_parts(&enc, LR_VALUE_MAX);
-	cap = parts * (LR_VALUE_MAX + 4) + k->n_devices * 128 + LR_SLOTS / 8 +
+	cap = parts * (LR_VALUE_MAX + 4) + k->n_devices * 192 + LR_SLOTS / 8 +
 	      records_room(k, records) + kept->len + 256;
 	w = lr_writer(malloc(cap), cap);
 	if (!w.p)
@@ -121,6 +123,8 @@ static bool decode_devices(struct lr_coordinator *k, struct lr_reader *r)
 			return false;
 		d->dev = rec.dev;
 		d->roles = rec.roles;
+		d->key = rec.key;
+		d->old = rec.old;
 		lr_str_copy(rec.name, d->name, sizeof d->name);
 	}
 	return true;

@@ -260,7 +260,7 @@ static bool is_member(const struct lr_shard_link *l, unsigned slot)
 		const struct lr_member *m =
 			lr_view_member(&l->s->rx->view, cfg->mem[i]);
 
-		if (m && lr_dev_eq(&m->dev, lr_link_peer(l->link)))
+		if (m && lr_dev_eq(&m->dev, &l->dev))
 			return true;
 	}
 	return false;

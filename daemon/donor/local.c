@@ -8,6 +8,7 @@
 #include "daemon/donor/check.h"
 #include "daemon/donor/donor.h"
 #include "daemon/log.h"
+#include "daemon/rotate.h"
 #include "wire/version.h"
 
 struct lr_donor_link {
@@ -22,6 +23,7 @@ static void local_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 
 	(void)why;
 	lr_check_gone(link);
+	lr_rotate_gone(&l->d->b, link);
 	LR_LIST_DEL(l);
 	free(l);
 }
@@ -67,7 +69,7 @@ static void serve_here(struct lr_donor *d, struct lr_link *link,
 {
 	struct lr_msg_here_r r = {
 		.state = (uint8_t)lr_attach_state(d->control),
-		.dev = *lr_identity_dev(d->b.identity),
+		.dev = *lr_attach_device(d->control),
 		.pool = *lr_attach_pool(d->control),
 		.uid = lr_link_uid(link),
 		.name = lr_str(d->b.cfg->name),
@@ -106,7 +108,10 @@ static void local_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	case LR_M_CHECK:
 		lr_check_pass(link, f->h.req,
 			      lr_attach_link(l->d->control),
-			      lr_identity_dev(l->d->b.identity));
+			      lr_attach_device(l->d->control));
+		break;
+	case LR_M_ROTATE_KEY:
+		lr_rotate_serve(&l->d->b, l->d->control, link, f);
 		break;
 	case LR_M_METRICS:
 		lr_metrics_answer(link, f->h.req, lr_donor_metrics_cb, l->d);

@@ -118,7 +118,7 @@ struct lr_peer *lr_peer_new(struct lr_shard *s, uint64_t member, uint8_t role)
 	p->s = s;
 	p->m = *m;
 	p->role = role;
-	opt.peer = &p->m.dev;
+	opt.peer = lr_member_key(&p->m);
 	p->dial = lr_dial_start(&s->loop, p->m.addrs, &opt, &link_ops, p,
 				dialled_cb, p);
 	p->failed = !p->dial;

@@ -19,7 +19,7 @@ static bool may_remove(const struct lr_shard_link *l, unsigned slot,
 		return true;
 	r = lr_reader(e.value, e.bytes);
 	return !lr_dec_manifest(&r, &m) ||
-	       lr_dev_eq(&m.owner, lr_link_peer(l->link));
+	       lr_dev_eq(&m.owner, &l->dev);
 }
 
 static struct lr_entry entry_of(const struct lr_msg_put *m,

@@ -40,6 +40,7 @@ static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
 	l->roles = lr_dev_eq(peer, &s->pool) ? LR_ROLE_ADMIN :
 		   d			     ? d->roles :
 					       0;
+	l->dev = d ? d->dev : *peer;
 	l->copies = h.role == LR_LINK_COPY;
 	if (!l->roles) {
 		lr_refuse(s->o.refusals, LR_REFUSED_ADMISSION);

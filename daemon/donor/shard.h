@@ -71,7 +71,8 @@ struct lr_shard_options {
 };
 
 struct lr_device { /* an admitted device */
-	struct lr_dev dev;
+	struct lr_dev key; /* what its links prove */
+	struct lr_dev dev; /* who it is */
 	uint8_t roles;
 };
 
@@ -80,6 +81,7 @@ struct lr_shard_link { /* a data link to us */
 	struct lr_shard *s;
 	struct lr_link *link;
 	uint8_t roles; /* LR_ROLE_*; 0 before HELLO */
+	struct lr_dev dev;
 	bool copies; /* a donor copies over it; users' work goes elsewhere */
 };
 
@@ -106,7 +108,7 @@ struct lr_shard {
 	struct lr_dev pool; /* zero until attached */
 	bool clear; /* the pool wants data links without TLS */
 	uint64_t control;   /* number of the control link; 0: none */
-	struct lr_device *devices; /* sorted by dev */
+	struct lr_device *devices; /* sorted by key */
 	size_t n_devices;
 	struct lr_shard_link *links;
 	struct lr_direct *net; /* the other donors, and operations on them */
@@ -140,7 +142,7 @@ void lr_shard_send(struct lr_shard *s, unsigned type, uint64_t req,
 		   const void *meta, size_t meta_len, const void *bulk,
 		   size_t bulk_len);
 const struct lr_device *lr_shard_device(const struct lr_shard *s,
-					const struct lr_dev *dev);
+					const struct lr_dev *key);
 /* slots.c: mail from the coordinator. */
 void lr_shard_seal(struct lr_shard *s, const struct lr_mail *m);
 void lr_shard_install(struct lr_shard *s, const struct lr_mail *m);

@@ -232,16 +232,16 @@ void lr_shard_take_view(struct lr_shard *s, const struct lr_mail *m)
 
 /* --- who may come in ---------------------------------------------------- */
 
-static int by_dev(const void *a, const void *b)
+static int by_key(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct lr_dev));
 }
 
 const struct lr_device *lr_shard_device(const struct lr_shard *s,
-					const struct lr_dev *dev)
+					const struct lr_dev *key)
 {
-	return s->n_devices ? bsearch(dev, s->devices, s->n_devices,
-				      sizeof *s->devices, by_dev) :
+	return s->n_devices ? bsearch(key, s->devices, s->n_devices,
+				      sizeof *s->devices, by_key) :
 			      NULL;
 }
 
@@ -283,8 +283,11 @@ void lr_shard_take_devices(struct lr_shard *s, const struct lr_mail *m)
 		memcpy(list, s->devices, n * sizeof *list);
 	}
 	while (r.left && lr_dec_rec_device(&r, &rec))
-		list[n++] = (struct lr_device){ rec.dev, rec.roles };
-	qsort(list, n, sizeof *list, by_dev);
+		list[n++] = (struct lr_device){
+			lr_dev_is_zero(&rec.key) ? rec.dev : rec.key, rec.dev,
+			rec.roles
+		};
+	qsort(list, n, sizeof *list, by_key);
 	free(s->devices);
 	s->devices = list;
 	s->n_devices = n;

@@ -8,6 +8,7 @@
 
 #include "core/list.h"
 #include "daemon/log.h"
+#include "daemon/rotate.h"
 #include "wire/version.h"
 
 static void serve_here(struct user *u, uint64_t req)
@@ -17,7 +18,7 @@ static void serve_here(struct user *u, uint64_t req)
 	char interfaces[256];
 	struct lr_msg_here_r r = {
 		.state = (uint8_t)lr_attach_state(a),
-		.dev = *lr_identity_dev(q->b.identity),
+		.dev = *lr_attach_device(a),
 		.pool = *lr_attach_pool(a),
 		.uid = lr_link_uid(u->link),
 		.name = lr_str(q->b.cfg->name),
@@ -124,6 +125,10 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 		lr_metrics_answer(link, f->h.req, lr_requester_metrics_cb,
 				  u->q);
 		break;
+	case LR_M_ROTATE_KEY:
+		lr_rotate_serve(&u->q->b, lr_direct_attach(u->q->pool), link,
+				f);
+		break;
 	default:
 		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,
 				   "the requester does not answer that");
@@ -138,6 +143,7 @@ static void user_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 
 	(void)link, (void)why;
 	lr_works_orphan(u);
+	lr_rotate_gone(&u->q->b, link);
 	LR_LIST_DEL(u);
 	free(u);
 }

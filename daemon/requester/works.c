@@ -150,7 +150,8 @@ static void put(struct work *w)
 static bool owns(const struct work *w, const struct lr_manifest *m)
 {
 	return lr_link_uid(w->u->link) == 0 ||
-	       (lr_dev_eq(&m->owner, lr_identity_dev(w->q->b.identity)) &&
+	       (lr_dev_eq(&m->owner,
+			  lr_attach_device(lr_direct_attach(w->q->pool))) &&
 		m->uid == lr_link_uid(w->u->link));
 }
 
@@ -179,7 +180,7 @@ static void owner_cb(void *arg, const struct lr_entry_result *r)
 static bool stamp(struct work *w)
 {
 	if (lr_manifest_stamp(w->value, w->bytes,
-			      lr_identity_dev(w->q->b.identity),
+			      lr_attach_device(lr_direct_attach(w->q->pool)),
 			      lr_link_uid(w->u->link)))
 		return true;
 	lr_link_close(w->u->link, LR_E_PROTOCOL);

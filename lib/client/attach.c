@@ -61,7 +61,8 @@ void lr_attach_dial_soon(struct lr_attach *a)
 static void retry(struct lr_attach *a)
 {
 	again_in(a, a->retry_ms);
-	a->retry_ms = a->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS :
+	a->retry_ms = !a->retry_ms			  ? RETRY_MIN_MS :
+		      a->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS :
 						       a->retry_ms * 2;
 	if (a->state == LR_HERE_READY)
 		lr_attach_set_state(a, LR_HERE_AWAY);
@@ -76,6 +77,19 @@ static void drop_link(struct lr_attach *a, enum lr_err why)
 }
 
 /* --- hello and enrol ---------------------------------------------------- */
+
+/* Another one than our link has shown. */
+static bool has_new_key(struct lr_attach *a, bool replaced)
+{
+	struct lr_dev was = a->o.self;
+
+	if (a->o.look_cb)
+		a->o.self = *a->o.look_cb(a->o.look_arg, replaced);
+	if (lr_dev_eq(&was, &a->o.self))
+		return false;
+	a->code[0] = '\0';
+	return true;
+}
 
 static void enrol_reply_cb(struct lr_link *link, enum lr_err err,
 			   const struct lr_frame *f, void *arg)
@@ -99,6 +113,13 @@ static void enrol_reply_cb(struct lr_link *link, enum lr_err err,
 	if (m.state == LR_ENROL_ADMITTED) {
 		say_hello(a);
 		return;
+	}
+	if (m.state == LR_ENROL_REPLACED) {
+		m.state = LR_ENROL_REFUSED;
+		if (has_new_key(a, true)) {
+			lr_attach_again(a);
+			return;
+		}
 	}
 	if (a->enrols_invited) { /* then as anybody else */
 		a->invitation_spent = true;
@@ -183,6 +204,7 @@ static void welcomed(struct lr_attach *a, const struct lr_msg_welcome *w)
 		return;
 	}
 	a->pool = w->pool;
+	a->device = w->device;
 	a->retry_ms = RETRY_MIN_MS;
 	if (w->admitted) {
 		a->text[0] = '\0';
@@ -374,7 +396,9 @@ static void timer_cb(uv_timer_t *timer)
 
 	if (a->stopped || a->dial)
 		return;
-	if (!lr_attach_settle_pool(a))
+	if (has_new_key(a, false) && a->link)
+		lr_attach_again(a);
+	else if (!lr_attach_settle_pool(a))
 		drop_link(a, LR_E_WRONG_PEER);
 	else if (!a->link)
 		dial(a);
@@ -411,6 +435,17 @@ struct lr_attach *lr_attach_start(const struct lr_attach_options *o,
 	a->timer.data = a;
 	again_in(a, 0);
 	return a;
+}
+
+void lr_attach_again(struct lr_attach *a)
+{
+	a->retry_ms = 0;
+	drop_link(a, LR_E_CLOSED);
+}
+
+const struct lr_dev *lr_attach_device(const struct lr_attach *a)
+{
+	return lr_dev_is_zero(&a->device) ? &a->o.self : &a->device;
 }
 
 enum lr_here_state lr_attach_state(const struct lr_attach *a)

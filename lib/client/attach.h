@@ -25,7 +25,11 @@ struct lr_attach;
 struct lr_attach_options {
 	uv_loop_t *loop;
 	struct lr_tls *tls;
-	struct lr_dev self;
+	struct lr_dev self; /* what our key proves */
+	/* Optional: what it proves now; asked before each dial. `replaced`: the
+	 * coordinator says that our device has another one. */
+	const struct lr_dev *(*look_cb)(void *look_arg, bool replaced);
+	void *look_arg;
 	const char *pool_name;
 	const char *pin_path; /* where the pool ID is kept; NULL: not kept */
 	struct lr_dev pool;   /* zero: from pin_path, else the first contact */
@@ -69,6 +73,10 @@ const char *lr_attach_code(const struct lr_attach *a); /* PENDING: the words */
 const char *lr_attach_text(const struct lr_attach *a); /* why not, or "" */
 const char *lr_attach_host(const struct lr_attach *a); /* its name, or "" */
 const char *lr_attach_address(const struct lr_attach *a); /* coordinator's */
+/* Who we are in the pool: owner of what we store. Our key, as long as nobody
+ * has said otherwise: it is the first one that our device had there. */
+const struct lr_dev *lr_attach_device(const struct lr_attach *a);
+void lr_attach_again(struct lr_attach *a); /* dial anew, at once */
 void lr_attach_stop(struct lr_attach *a); /* no callback after it */
 
 #endif

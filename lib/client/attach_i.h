@@ -26,6 +26,7 @@ struct lr_attach {
 	bool linked;	      /* link is open */
 	enum lr_here_state state;
 	struct lr_dev pool; /* pinned, or of the first contact */
+	struct lr_dev device; /* who we are there; zero: our key */
 	bool pinned;	    /* written to pin_path */
 	bool stopped;
 	uint64_t request; /* HELLO or ENROL outstanding; 0 = none */

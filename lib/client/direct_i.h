@@ -22,7 +22,7 @@ enum lr_donor_link { LR_DONOR_IDLE, LR_DONOR_DIAL, LR_DONOR_HELLO, LR_DONOR_OPEN
 struct lr_donor {
 	struct lr_direct *d;
 	uint64_t inc;
-	struct lr_dev dev;
+	struct lr_dev dev, key; /* key: what its links prove */
 	char name[LR_NAME_MAX];
 	char addrs[LR_ADDRS_MAX];
 	bool up;   /* the coordinator hears it */

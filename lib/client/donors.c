@@ -212,7 +212,7 @@ static void dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
 static void dial(struct lr_donor *n)
 {
 	struct lr_link_options opt = {
-		.tls = n->d->tls, .peer = &n->dev, .connect_ms = DIAL_MS};
+		.tls = n->d->tls, .peer = &n->key, .connect_ms = DIAL_MS};
 
 	n->state = LR_DONOR_DIAL;
 	n->dial = lr_dial_start(n->d->loop, n->addrs, &opt, &link_ops, n,
@@ -245,13 +245,15 @@ static void forget(struct lr_donor *n)
 
 static void take(struct lr_donor *n, const struct lr_member *m)
 {
-	bool moved = strcmp(n->addrs, m->addrs) != 0;
+	bool moved = strcmp(n->addrs, m->addrs) != 0 ||
+		     !lr_dev_eq(&n->key, lr_member_key(m));
 
 	if (m->up)
 		n->silent_ms = 0;
 	else if (!n->silent_ms)
 		n->silent_ms = uv_now(n->d->loop);
 	n->up = m->up;
+	n->key = *lr_member_key(m);
 	snprintf(n->name, sizeof n->name, "%s", m->name);
 	snprintf(n->addrs, sizeof n->addrs, "%s", m->addrs);
 	if (!moved || n->link)

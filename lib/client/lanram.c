@@ -267,7 +267,6 @@ static enum lr_err start_direct(struct lanram *p,
 	lr_attach_candidate(lr_direct_attach(p->direct), NULL, true,
 			    opt->coordinator);
 	p->entries = lr_direct_entries(p->direct);
-	p->env.owner = o.self;
 	return LR_E_OK;
 }
 
@@ -285,6 +284,7 @@ static void meet_pool(struct lanram *p)
 		 (state == LR_HERE_SEARCHING ||
 		  (state == LR_HERE_READY &&
 		   !lr_direct_view(p->direct)->rev)));
+	p->env.owner = *lr_attach_device(lr_direct_attach(p->direct));
 }
 
 static void close_loop(struct lanram *p)

@@ -19,7 +19,12 @@ enum lr_role_link {
 #define LR_ROLE_REQUESTER 2
 #define LR_ROLE_ADMIN 4
 
-enum lr_enrol_state { LR_ENROL_PENDING, LR_ENROL_ADMITTED, LR_ENROL_REFUSED };
+enum lr_enrol_state {
+	LR_ENROL_PENDING,
+	LR_ENROL_ADMITTED,
+	LR_ENROL_REFUSED,
+	LR_ENROL_REPLACED, /* the device has another key now */
+};
 
 #define LR_GET_TAG_ONLY 1
 #define LR_GET_SYNC 2 /* by a member that syncs: TOMB and BAD with their tags */

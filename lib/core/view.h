@@ -30,12 +30,18 @@ struct lr_cfg {
 struct lr_member {
 	uint64_t inc;
 	struct lr_dev dev;
+	struct lr_dev key;     /* what its links prove; zero: dev */
 	struct lr_dev machine; /* hash of the machine ID: copies kept apart */
 	uint16_t shards;
 	bool up; /* the coordinator hears it */
 	char name[LR_NAME_MAX];
 	char addrs[LR_ADDRS_MAX];
 };
+
+static inline const struct lr_dev *lr_member_key(const struct lr_member *m)
+{
+	return lr_dev_is_zero(&m->key) ? &m->dev : &m->key;
+}
 
 struct lr_view {
 	uint64_t run;	/* random, one a run of the coordinator */

@@ -67,14 +67,14 @@ static bool fill_cert(X509 *cert, EVP_PKEY *key)
 	       X509_sign(cert, key, NULL);
 }
 
-static bool hash_key(struct lr_identity *id)
+bool lr_identity_hash(EVP_PKEY *key, struct lr_dev *ret)
 {
 	uint8_t *der = NULL;
-	int len = i2d_PUBKEY(id->key, &der);
+	int len = i2d_PUBKEY(key, &der);
 
 	if (len <= 0)
 		return false;
-	SHA256(der, (size_t)len, id->dev.b);
+	SHA256(der, (size_t)len, ret->b);
 	OPENSSL_free(der);
 	return true;
 }
@@ -97,7 +97,7 @@ static enum lr_err identity_of(EVP_PKEY *key, struct lr_identity **ret)
 	}
 	id->key = key;
 	id->cert = X509_new();
-	if (!id->cert || !fill_cert(id->cert, key) || !hash_key(id)) {
+	if (!id->cert || !fill_cert(id->cert, key) || !lr_identity_hash(id->key, &id->dev)) {
 		lr_identity_free(id);
 		return LR_E_NO_MEMORY;
 	}
@@ -264,7 +264,7 @@ static bool write_pem(int fd, EVP_PKEY *key)
 	return ok;
 }
 
-static bool sync_dir_of(const char *path)
+bool lr_identity_sync(const char *path)
 {
 	char dir[PATH_MAX];
 	char *slash;
@@ -317,7 +317,7 @@ static bool save_key(const char *path, EVP_PKEY *key)
 	if (!ok)
 		unlink(temp);
 	else
-		ok = sync_dir_of(path);
+		ok = lr_identity_sync(path);
 	errno = ok ? 0 : saved;
 	return ok;
 }

@@ -26,6 +26,8 @@ const struct lr_dev *lr_identity_dev(const struct lr_identity *id);
  * both sides. May be shared by loops on several threads. */
 struct lr_tls *lr_tls_new(const struct lr_identity *id);
 void lr_tls_free(struct lr_tls *tls);
+/* Sessions from here on show another key. False: out of memory, as it was. */
+bool lr_tls_renew(struct lr_tls *tls, const struct lr_identity *id);
 
 /* SHA-256 of this machine's ID (/etc/machine-id, salted); random per boot
  * where there is none. */

@@ -14,4 +14,8 @@ struct lr_identity {
 	struct lr_dev dev;
 };
 
+bool lr_identity_hash(EVP_PKEY *key, struct lr_dev *ret);
+/* The folder of the file is on disk as it is. */
+bool lr_identity_sync(const char *path);
+
 #endif

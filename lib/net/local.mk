@@ -24,6 +24,8 @@ lib_net_liblrnet_la_SOURCES = \
 	lib/net/pairing.c \
 	lib/net/pairing_words.h \
 	lib/net/request.c \
+	lib/net/rotation.c \
+	lib/net/rotation.h \
 	lib/net/spin.c \
 	lib/net/spin.h \
 	lib/net/tls.c

@@ -13,6 +13,7 @@ static const uint8_t alpn[] = "\x08lanram/1";
 #define ALPN_BYTES (sizeof alpn - 1)
 
 struct lr_tls {
+	uv_mutex_t lock; /* ctx may be renewed while other threads use it */
 	SSL_CTX *ctx;
 };
 
@@ -80,19 +81,46 @@ static bool set_up(SSL_CTX *ctx, const struct lr_identity *id)
 	       SSL_CTX_use_PrivateKey(ctx, id->key) == 1;
 }
 
+static SSL_CTX *new_ctx(const struct lr_identity *id)
+{
+	SSL_CTX *ctx;
+
+	ERR_clear_error();
+	ctx = SSL_CTX_new(TLS_method());
+	if (ctx && set_up(ctx, id))
+		return ctx;
+	SSL_CTX_free(ctx);
+	return NULL;
+}
+
 struct lr_tls *lr_tls_new(const struct lr_identity *id)
 {
 	struct lr_tls *tls = calloc(1, sizeof *tls);
 
-	if (!tls)
+	if (!tls || uv_mutex_init(&tls->lock) != 0) {
+		free(tls);
 		return NULL;
-	ERR_clear_error();
-	tls->ctx = SSL_CTX_new(TLS_method());
-	if (!tls->ctx || !set_up(tls->ctx, id)) {
+	}
+	tls->ctx = new_ctx(id);
+	if (!tls->ctx) {
 		lr_tls_free(tls);
 		return NULL;
 	}
 	return tls;
+}
+
+bool lr_tls_renew(struct lr_tls *tls, const struct lr_identity *id)
+{
+	SSL_CTX *ctx = new_ctx(id), *was;
+
+	if (!ctx)
+		return false;
+	uv_mutex_lock(&tls->lock);
+	was = tls->ctx;
+	tls->ctx = ctx;
+	uv_mutex_unlock(&tls->lock);
+	SSL_CTX_free(was); /* its sessions hold it, too */
+	return true;
 }
 
 void lr_tls_free(struct lr_tls *tls)
@@ -100,11 +128,17 @@ void lr_tls_free(struct lr_tls *tls)
 	if (!tls)
 		return;
 	SSL_CTX_free(tls->ctx);
+	uv_mutex_destroy(&tls->lock);
 	free(tls);
 }
 
 SSL *lr_tls_session(struct lr_tls *tls)
 {
+	SSL *ssl;
+
 	ERR_clear_error();
-	return SSL_new(tls->ctx);
+	uv_mutex_lock(&tls->lock);
+	ssl = SSL_new(tls->ctx);
+	uv_mutex_unlock(&tls->lock);
+	return ssl;
 }

@@ -41,8 +41,12 @@
 	F(id, id) F(tag, tag) F(u8, kind) F(u8, state) F(u32, bytes) F(u64, sum)
 #define LR_REC_MEMBER(F) \
 	F(u64, inc) F(dev, dev) F(dev, machine) F(u16, shards) F(u8, up) \
-	F(str, name) F(str, addrs)
-#define LR_REC_DEVICE(F)    F(dev, dev) F(u8, roles) F(str, name)
+	F(str, name) F(str, addrs) F(later_dev, key)
+/* dev: the first key's; key: what its links prove (zero: that), old: proved
+ * before */
+#define LR_REC_DEVICE(F) \
+	F(dev, dev) F(u8, roles) F(str, name) F(later_dev, key) \
+	F(later_dev, old)
 /* One object, as reported by donors and listed to users. state: LR_OBJECT_* */
 #define LR_REC_OBJECT(F) \
 	F(u8, state) F(id, id) F(u64, size) F(u64, created_ms) \
@@ -56,7 +60,7 @@
 	F(dev, dev) F(u64, inc) F(str, name) F(str, address) F(u8, state) \
 	F(u64, lent) F(u64, held) F(u64, host_available) F(u64, entries) \
 	F(u32, p50_us) F(u32, p99_us) F(str, version) F(u64, since_ms) \
-	F(u32, slots_lost) F(u32, slots_short)
+	F(u32, slots_lost) F(u32, slots_short) F(later_dev, key)
 #define LR_REC_PENDING(F) \
 	F(dev, dev) F(str, code) F(str, name) F(str, address) F(u8, roles) \
 	F(u64, since_ms)
@@ -116,7 +120,8 @@
 	F(str, addrs)
 #define LR_MSG_WELCOME(F) \
 	F(u16, proto) F(dev, pool) F(u64, inc) F(u64, run) F(u64, epoch) \
-	F(u8, admitted) F(str, pool_name) F(str, name) F(str, version)
+	F(u8, admitted) F(str, pool_name) F(str, name) F(str, version) \
+	F(later_dev, device)
 #define LR_MSG_ERROR(F)     F(u16, err) F(str, text)
 #define LR_MSG_DONE(F)      F(u16, err) F(str, text)
 #define LR_MSG_ENROL(F)     F(u8, roles) F(str, name) F(str, version)
@@ -230,6 +235,9 @@
 #define LR_MSG_INVITES(F)   F(u32, uid)
 #define LR_MSG_INVITES_R(F) F(u16, err)
 #define LR_MSG_CONFIRM(F)   F(u32, uid)
+/* key: the public half of the new one; proof: its signature */
+#define LR_MSG_ROTATE(F)    F(dev, key) F(str, proof)
+#define LR_MSG_ROTATE_KEY(F) F(u8, reserved)
 #define LR_MSG_UNINVITE(F)  F(u32, uid) F(str, ref)
 /* proof: the invitation's signature of both keys */
 #define LR_MSG_ENROL_INVITED(F) \
@@ -405,6 +413,8 @@
 	M(133, CHECK_R,   check_r,    0,           "it is so late, and so it ended") \
 	M(134, LINKS,     links,      0,           "your links to donors") \
 	M(135, LINKS_R,   links_r,    LR_BULK_MAX, "reach records") \
+	M(136, ROTATE,    rotate,     0,           "from now on I prove this key") \
+	M(137, ROTATE_KEY, rotate_key, 0,          "this machine wants a new key") \
 	M(138, LOSS,      loss,       0,           "who held these slots when they were lost") \
 	M(139, LOSS_R,    loss_r,     LR_BULK_MAX, "loss records, each device once") \
 	M(144, DRAIN_STATE, drain_state, 0,        "how far is it") \

@@ -38,6 +38,7 @@ static void put_member(struct lr_writer *w, const struct lr_member *m)
 		.up = m->up,
 		.name = lr_str(m->name),
 		.addrs = lr_str(m->addrs),
+		.key = m->key,
 	};
 
 	lr_w_u8(w, 'm');
@@ -71,7 +72,8 @@ static void put_nth_slot(const struct lr_view_enc *it, size_t n,
 }
 
 /* One item, all of it or nothing. */
-#define ITEM_MAX (1 + 2 + 8 + 32 + 32 + 2 + 1 + 2 + LR_NAME_MAX + 2 + LR_ADDRS_MAX)
+#define ITEM_MAX \
+	(1 + 2 + 8 + 3 * 32 + 2 + 1 + 2 + LR_NAME_MAX + 2 + LR_ADDRS_MAX)
 _Static_assert(ITEM_MAX >= 1 + LR_CFG_BYTES_MAX, "a cfg fits too");
 
 static bool put_item(struct lr_view_enc *it, uint8_t *item, size_t *ret_len)
@@ -170,6 +172,7 @@ static bool get_member(struct lr_reader *r, struct lr_member *ret)
 	ret->machine = rec.machine;
 	ret->shards = rec.shards;
 	ret->up = rec.up;
+	ret->key = rec.key;
 	return lr_str_copy(rec.name, ret->name, sizeof ret->name) &&
 	       lr_str_copy(rec.addrs, ret->addrs, sizeof ret->addrs);
 }

@@ -13,7 +13,7 @@ LANRAM = os.environ.get("LANRAM") or os.path.join(
     os.environ.get("top_builddir", "."), "cli", "lanram")
 SOURCE = os.environ.get("top_srcdir", ".")
 COMMANDS = ("store retrieve list stat remove register name status donors ping "
-            "metrics doctor pending admit refuse invite join pool lend drain revoke forget rebuild "
+            "metrics doctor pending admit refuse invite join pool lend drain revoke forget rotate-key rebuild "
             "rebalance events top bench").split()
 SHOWING = ("list stat register name status donors ping doctor pending invite lend "
            "rebalance events top bench").split()
@@ -70,7 +70,7 @@ def test_help(k):
     """`--help` names every command, and every command has a help of its own
     with its options; a configuration that cannot be read does not hinder."""
     text = k.run("--help", conf="/no/such/file").out
-    listed = re.findall(r"^  (\w+) .*\S$", text, re.M)
+    listed = re.findall(r"^  ([\w-]+) .*\S$", text, re.M)
     check([c for c in listed if c in COMMANDS] == COMMANDS, text)
     for command in COMMANDS:
         r = k.run(command, "--help", conf="/no/such/file")

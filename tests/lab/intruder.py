@@ -27,7 +27,7 @@ def messages():
     """name -> (number, [(type, field)]), from the one table."""
     with open(TABLE) as f:
         text = f.read().replace("\\\n", " ")
-    fields = {n: re.findall(r"F\((\w+),\s*(\w+)\)", body) for n, body in
+    fields = {n: re.findall(r"F\((?:later_)?(\w+),\s*(\w+)\)", body) for n, body in
               re.findall(r"^#define LR_MSG_(\w+)\(F\)(.*)$", text, re.M)}
     numbers = re.findall(r"M\(\s*(\d+),\s*(\w+),", text)
     return {n: (int(k), fields[n]) for k, n in numbers}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Parts of daemon/ that stand alone.
-daemon_tests = tests/unit/test_metrics tests/unit/test_state
+daemon_tests = tests/unit/test_metrics tests/unit/test_rotation tests/unit/test_state
 check_PROGRAMS += $(daemon_tests)
 TESTS += $(daemon_tests)
 
@@ -9,6 +9,8 @@ tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c \
 tests_unit_test_metrics_LDADD = lib/net/liblrnet.la lib/wire/liblrwire.la \
 	lib/core/liblrcore.la $(MICROHTTPD_LIBS) $(XXHASH_LIBS) $(UV_LIBS) \
 	$(OPENSSL_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_rotation_SOURCES = tests/unit/test_rotation.c $(net_kit)
+tests_unit_test_rotation_LDADD = $(daemon_lanramd_LDADD) $(CMOCKA_LIBS)
 tests_unit_test_state_SOURCES = tests/unit/test_state.c \
 	daemon/coordinator/state_codec.c
 tests_unit_test_state_LDADD = lib/net/liblrnet.la lib/wire/liblrwire.la \
