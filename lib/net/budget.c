@@ -2,9 +2,10 @@
 /* What links may hold: all of one thread together, and each of what its peer
  * asked for and did not get yet.
  *
- * Under LR_LINK_HELD a link's own queue may grow to LR_LINK_HIGH. Above, each
- * has its share, so that all go on, a little at a time; and a buffer for a
- * large bulk is given to one link at a time, in the order in which they came. */
+ * Under half of LR_LINK_HELD a link's own queue may grow to LR_LINK_HIGH. From
+ * there on it has its share of what is left, and always enough for the next
+ * answer, so that all go on, a little at a time. Above LR_LINK_HELD a buffer for
+ * a large bulk is given to one link at a time, in the order in which they came. */
 #include "net/link_i.h"
 
 #include <stdlib.h>
@@ -33,9 +34,10 @@ size_t lr_budget_held(void)
 
 size_t lr_budget_high(void)
 {
-	size_t share = most() / (b.links ? b.links : 1);
+	size_t left = b.held < most() ? most() - b.held : 0;
+	size_t share = left / (b.links ? b.links : 1);
 
-	if (b.held < most())
+	if (left > most() / 2)
 		return LR_LINK_HIGH;
 	return share < LR_LINK_SHARE  ? LR_LINK_SHARE
 	       : share > LR_LINK_HIGH ? LR_LINK_HIGH

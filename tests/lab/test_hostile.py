@@ -120,7 +120,8 @@ def test_greedy(lab):
         stored += 300000
         most = max(most, state_of(donor)[0])
     grown = most - before[0] - stored
-    lab.say(f"{links} links: RSS {before[0] >> 20} to {most >> 20} MiB")
+    lab.say(f"{links} links: RSS {before[0] >> 20} to {most >> 20} MiB, "
+            f"{stored >> 20} MiB were stored meanwhile")
     check(grown < (256 + 64) * MIB + links * 700000, f"{grown >> 20} MiB more")
     hog.kill()
     wait_until(lambda: state_of(donor)[1] <= before[1] + 4, 30,

@@ -189,6 +189,34 @@ static void queues_share(void **state)
 	lr_budget_set(0);
 }
 
+/* Several who do that hold the limit together, and an answer each. */
+static void queues_share_together(void **state)
+{
+	struct kit k[4];
+	unsigned answered[4] = {0};
+
+	(void)state;
+	lr_budget_set(4 << 20);
+	for (int n = 0; n < 4; n++) {
+		kit_pair(&k[n], KIT_CLEAR);
+		k[n].server.on_frame = answer_large;
+		lr_link_pause(k[n].client.link, true);
+		for (int i = 0; i < 40; i++)
+			lr_link_request(k[n].client.link, LR_M_GET, NULL, 0,
+					NULL, 9000, ignore_cb, &answered[n]);
+		KIT_UNTIL(&k[n], k[n].server.link->blocked);
+	}
+	settle(&k[0]);
+	assert_true(lr_budget_held() < (4 << 20) + 4 * (BULK + LR_LINK_SHARE));
+	for (int n = 0; n < 4; n++) {
+		lr_link_pause(k[n].client.link, false);
+		KIT_UNTIL(&k[n], answered[n] == 40);
+		kit_done(&k[n]);
+	}
+	assert_int_equal(lr_budget_held(), 0);
+	lr_budget_set(0);
+}
+
 /* A byte, 20 a second. */
 static bool drop(int fd, uint64_t *next_ns)
 {
@@ -299,6 +327,7 @@ int main(void)
 		cmocka_unit_test(bytes_in_flight),
 		cmocka_unit_test(bulks_in_turn),
 		cmocka_unit_test(queues_share),
+		cmocka_unit_test(queues_share_together),
 		cmocka_unit_test(drops),
 		cmocka_unit_test(strangers),
 	};
