@@ -6,7 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/output.h"
-#include "core/events.h"
+#include "wire/eventcodec.h"
 
 #define FOLLOW_MS 250
 
@@ -64,7 +64,7 @@ static bool take(struct events *v, const struct lr_answer *a)
 {
 	struct lr_reader r = lr_reader(a->f.bulk, a->f.h.bulk);
 	struct lr_msg_events_r m;
-	struct lr_rec_event rec;
+	struct lr_event e;
 
 	if (!lr_dec_events_r(a->f.meta, a->f.h.meta, &m))
 		return false;
@@ -74,16 +74,7 @@ static bool take(struct events *v, const struct lr_answer *a)
 		return true;
 	}
 	v->run = m.run;
-	while (r.left && lr_dec_rec_event(&r, &rec)) {
-		struct lr_event e = { .seq = rec.seq,
-				      .at_ms = rec.at_ms,
-				      .kind = (enum lr_event_kind)rec.kind,
-				      .dev = rec.dev,
-				      .count = rec.count,
-				      .ms = rec.ms };
-
-		lr_str_copy(rec.name, e.name, sizeof e.name);
-		lr_str_copy(rec.by, e.by, sizeof e.by);
+	while (r.left && lr_dec_event(&r, &e)) {
 		v->last = e.seq;
 		show(v, &e);
 	}

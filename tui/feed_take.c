@@ -2,6 +2,8 @@
 /* What came from a daemon, into the model: pushes of a watch, and answers. */
 #include "tui/feed_i.h"
 
+#include "wire/eventcodec.h"
+
 /* --- pushes --------------------------------------------------------------- */
 
 static void take_pool(struct tui_feed *f, const struct lr_frame *fr)
@@ -125,22 +127,12 @@ static void take_events(struct tui_feed *f, const struct lr_frame *fr)
 {
 	struct lr_reader r = lr_reader(fr->bulk, fr->h.bulk);
 	struct lr_msg_watch_events m;
-	struct lr_rec_event rec;
+	struct lr_event e;
 
 	if (!lr_dec_watch_events(fr->meta, fr->h.meta, &m))
 		return;
-	while (r.left && lr_dec_rec_event(&r, &rec)) {
-		struct lr_event e = {.seq = rec.seq,
-				     .at_ms = rec.at_ms,
-				     .kind = (enum lr_event_kind)rec.kind,
-				     .dev = rec.dev,
-				     .count = rec.count,
-				     .ms = rec.ms};
-
-		lr_str_copy(rec.name, e.name, sizeof e.name);
-		lr_str_copy(rec.by, e.by, sizeof e.by);
+	while (r.left && lr_dec_event(&r, &e))
 		tui_model_event(f->s.m, m.run, &e);
-	}
 }
 
 void tui_feed_take_error(struct tui_feed *f, const struct lr_frame *fr)

@@ -12,6 +12,7 @@
 
 #include "daemon/coordinator/coordinator.h"
 #include "daemon/log.h"
+#include "wire/eventcodec.h"
 
 #define PUSH_MS 100
 #define FIGURES_MS 1000
@@ -104,20 +105,6 @@ void lr_watchers_cut_off(struct lr_coordinator *k, const struct lr_dev *dev,
 	add_event(k, &ev, NULL);
 }
 
-static void enc_event(struct lr_writer *w, const struct lr_event *ev)
-{
-	struct lr_rec_event rec = {.seq = ev->seq,
-				   .at_ms = ev->at_ms,
-				   .kind = (uint16_t)ev->kind,
-				   .dev = ev->dev,
-				   .name = lr_str(ev->name),
-				   .count = ev->count,
-				   .ms = ev->ms,
-				   .by = lr_str(ev->by)};
-
-	lr_enc_rec_event(w, &rec);
-}
-
 /* From above `after`; returns the last that found room. */
 static uint64_t enc_events(const struct lr_coordinator *k, uint64_t after,
 			   struct lr_writer *w)
@@ -126,7 +113,7 @@ static uint64_t enc_events(const struct lr_coordinator *k, uint64_t after,
 
 	while (w->cap - w->len > 256 &&
 	       (ev = lr_events_next(&k->events, after))) {
-		enc_event(w, ev);
+		lr_enc_event(w, ev);
 		after = ev->seq;
 	}
 	return after;

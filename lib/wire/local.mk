@@ -5,6 +5,8 @@ lib_wire_liblrwire_la_SOURCES = \
 	lib/wire/chunk.h \
 	lib/wire/cursor.c \
 	lib/wire/cursor.h \
+	lib/wire/eventcodec.c \
+	lib/wire/eventcodec.h \
 	lib/wire/manifest.c \
 	lib/wire/manifest.h \
 	lib/wire/messages.h \
