@@ -169,7 +169,8 @@ static int print_text(const struct doctor *d)
 static void (*const examine[])(struct doctor *d) = {
 	doctor_daemons, doctor_mdns,  doctor_coordinator,
 	doctor_key,	doctor_admitted, doctor_donors,
-	doctor_clock,	doctor_versions, doctor_memory,
+	doctor_encryption, doctor_clock, doctor_versions,
+	doctor_memory,
 };
 
 static bool start(struct doctor *d)

@@ -87,6 +87,7 @@ void doctor_key(struct doctor *d);
 void doctor_admitted(struct doctor *d);
 void doctor_clock(struct doctor *d);
 void doctor_donors(struct doctor *d);
+void doctor_encryption(struct doctor *d);
 void doctor_versions(struct doctor *d);
 void doctor_memory(struct doctor *d);
 

@@ -109,8 +109,10 @@ static bool greet(struct doctor_daemon *m)
 
 	if (!DOCTOR_ASK(m->handle, HELLO, hello, &hello, WELCOME, &a))
 		return false;
-	if (lr_dec_welcome(a.f.meta, a.f.h.meta, &w))
+	if (lr_dec_welcome(a.f.meta, a.f.h.meta, &w)) {
+		m->pool = w.pool;
 		lr_str_copy(w.version, m->version, sizeof m->version);
+	}
 	lr_answer_done(&a);
 	return true;
 }

@@ -53,6 +53,35 @@ static void check_back(struct doctor *d)
 	lr_answer_done(&a);
 }
 
+/* --- in clear?
+ * ----------------------------------------------------------------------------- */
+
+void doctor_encryption(struct doctor *d)
+{
+	struct doctor_daemon *m = &d->daemons[DOCTOR_COORDINATOR];
+	struct lr_msg_status ask = {.uid = (uint32_t)geteuid()};
+	struct lr_msg_status_r r;
+	struct lr_answer a;
+
+	if (!m->handle)
+		m = &d->daemons[DOCTOR_REQUESTER];
+	if (!DOCTOR_ASK(m->handle, STATUS, status, &ask, STATUS_R, &a))
+		return;
+	if (!lr_dec_status_r(a.f.meta, a.f.h.meta, &r))
+		goto done;
+	if (r.encrypted)
+		doctor_ok(d, "encryption", "data links are encrypted");
+	else
+		doctor_note(d, "encryption",
+			    "encrypt_links = true; in coordinator_role of the "
+			    "coordinator's configuration, and restart it",
+			    "data links of this pool are in clear "
+			    "(encrypt_links): right on an isolated network "
+			    "alone");
+done:
+	lr_answer_done(&a);
+}
+
 /* --- all of them, from here
  * ------------------------------------------------------------------------- */
 

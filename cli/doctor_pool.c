@@ -165,12 +165,73 @@ static void not_found(struct doctor *d)
 			     "the configuration");
 }
 
+/* As it is announced; or as it listens: what takes every address takes the
+ * loopback's. Port 0 is not known then. */
+static void own_addresses(const struct doctor *d, const struct lr_found *f,
+			  char *out, size_t cap)
+{
+	const char *listen = d->c->cfg.coord_listen;
+	bool any = !strncmp(listen, "[::]:", 5) ||
+		   !strncmp(listen, "0.0.0.0:", 8);
+	const char *colon = strrchr(listen, ':');
+
+	if (f && lr_dev_eq(&f->pool, &d->daemons[DOCTOR_COORDINATOR].pool))
+		snprintf(out, cap, "%s", f->addrs);
+	else if (!colon || !strcmp(colon, ":0"))
+		out[0] = '\0';
+	else
+		snprintf(out, cap, "%s%s", any ? "127.0.0.1" : "",
+			 any ? colon : listen);
+}
+
+static void own_port_is_shut(struct doctor *d, const struct doctor_dial *a)
+{
+	const char *colon = strrchr(a->address, ':');
+	char port[32];
+
+	snprintf(port, sizeof port, "%s/tcp", colon ? colon + 1 : "7450");
+	doctor_wrong(d, "port", 4,
+		     a->err == LR_E_REFUSED
+			     ? "sudo systemctl restart lanram-coordinator"
+			     : doctor_open_port(port),
+		     "the coordinator here cannot be reached at its own "
+		     "address %s: %s",
+		     a->address, doctor_why(a->err));
+}
+
+/* A firewall that drops what comes from elsewhere alone is not seen so. */
+static void own_port(struct doctor *d, const char *addrs)
+{
+	struct doctor_dial a[ADDRESSES];
+	size_t n = doctor_split(addrs, a, ADDRESSES);
+	const struct doctor_dial *best;
+
+	for (size_t i = 0; i < n; i++) {
+		a[i].hello = true;
+		a[i].peer = &d->daemons[DOCTOR_COORDINATOR].pool;
+	}
+	doctor_dial(d, a, n);
+	best = first_good(a, n);
+	for (size_t i = 0; best && i < n; i++)
+		if (a[i].err)
+			doctor_note(d, "port", "", "%s: %s", a[i].address,
+				    doctor_why(a[i].err));
+	if (best)
+		doctor_ok(d, "port", "it answers this machine at %s",
+			  best->reached);
+	else if (n)
+		own_port_is_shut(d, &a[0]);
+}
+
 static void own_coordinator(struct doctor *d)
 {
 	const struct lr_found *f = found_pool(d);
+	char addrs[LR_ADDRS_MAX];
 
+	own_addresses(d, f, addrs, sizeof addrs);
 	doctor_ok(d, "coordinator", "it runs on this machine");
 	doctor_ok(d, "address", "the local socket: no network lies between");
+	own_port(d, addrs);
 	snprintf(d->coordinator, sizeof d->coordinator, "this machine");
 	if (d->avahi && !f)
 		doctor_wrong(d, "coordinator", 4,

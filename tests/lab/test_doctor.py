@@ -80,11 +80,13 @@ def test_network(lab):
     seen = {s["step"] for s in r.steps}
     check(seen >= {"daemons", "interfaces", "avahi", "udp5353", "multicast",
                    "coordinator", "address", "port", "key", "admitted",
-                   "connect-back", "donors", "clock", "versions", "memory",
+                   "connect-back", "donors", "encryption", "clock", "versions", "memory",
                    "swap"}, f"all steps are there: {seen}")
     check(any("eth0" in s["text"] for s in r.steps
               if s["step"] == "multicast"), f"names the interface: {r.steps}")
-    expect_well(anvil)
+    r = expect_well(anvil)
+    check(any(s["step"] == "port" and f"{anvil.ip}:7450" in s["text"]
+              for s in r.steps), f"its own port: {r.steps}")
 
     drop_port(elm, 5353, "udp")
     expect_wrong(elm, "udp5353", 4, "eth0", "IPv4", "drops UDP 5353",
@@ -103,6 +105,8 @@ def test_network(lab):
                  "on birch: open TCP port 7451")
     birch.undrop()
     drop_port(anvil, 7450)
+    expect_wrong(anvil, "port", 4, "at its own address", ":7450", "no answer",
+                 "7450")
     expect_wrong(elm, "port", 4, f"{anvil.ip}:7450", "no answer",
                  "on anvil.local: open TCP port 7450",
                  also=("admitted", "donors"))
@@ -168,10 +172,14 @@ def test_pool(lab):
     expect_wrong(elm, "port", 4, f"{anvil.ip}:7450", "nothing listens there",
                  "systemctl start lanram-coordinator",
                  also=("admitted", "coordinator", "multicast"))
-    anvil.config(admission="ask")
+    anvil.config(admission="ask", coordinator="encrypt_links = false;")
     anvil.start("coordinator")
     p.wait_up(2)
 
+    r = expect_well(elm)
+    check(any(s["step"] == "encryption" and s["state"] == "note"
+              and "in clear" in s["text"] for s in r.steps),
+          f"says that links are in clear: {r.steps}")
     fir = lab.host("fir").config()
     fir.start("requester")
     r = expect_wrong(fir, "admitted", 6, "not admitted yet", "on anvil",
