@@ -86,6 +86,11 @@ class Metrics:
             check(counts[-1] == self.value[name + "_count"][rest],
                   f"{name}: +Inf is the count")
 
+    @classmethod
+    def of(cls, host, role):
+        """From the local socket."""
+        return cls(host.lanram("metrics", role).out)
+
     def get(self, name, **labels):
         """One sample; or the sum of those with these labels."""
         return sum(v for k, v in self.value["lanram_" + name].items()

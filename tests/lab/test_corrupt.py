@@ -4,6 +4,7 @@ other copy, and no obstacle for the rest."""
 import re
 import threading
 
+from exposition import Metrics
 from lab import check, wait_until
 from pool import Ledger, Pool, data_of
 
@@ -60,6 +61,9 @@ def test_repaired(lab):
     wait_until(noticed, 30, "the rotten copy was read")
     wait_until(lambda: "repaired from another copy" in sick.log_text(), 10,
                "repaired")
+    m = Metrics.of(sick.host, "donor")
+    check(m.get("donor_corrupt_total") > 0
+          and m.get("donor_repaired_total") > 0, "and counted")
     well.kill()
     ledger.retrieve(object_id)
 
@@ -81,4 +85,6 @@ def test_both(lab):
     p.wait_state(p.donors[0].name, ("down",))
     wait_until(lambda: all(ledger.listed()[i]["copies"] == 2
                            for i in others), 45, "two copies again")
+    check(sum(Metrics.of(d, "donor").get("donor_copied_bytes_total")
+              for d in p.donors[1:]) > 0, "copies are counted")
     ledger.verify()

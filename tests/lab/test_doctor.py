@@ -5,6 +5,7 @@ import json
 import os
 
 import netns
+from exposition import Metrics
 from lab import check, wait_until
 from pool import Pool
 
@@ -188,6 +189,8 @@ def test_pool(lab):
     check(code in anvil.lanram("pending").text, f"{code} is the right code")
     anvil.lanram("refuse", code)
     expect_wrong(fir, "admitted", 6, "refused", deadline_s=20)
+    check(Metrics.of(anvil, "coordinator").get(
+        "coordinator_refusals_total", reason="admission") > 0, "counted")
     fir.daemons["requester"].term(10)
 
     pin = os.path.join(fir.dir, "state", "pool.lab")

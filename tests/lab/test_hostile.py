@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 
+from exposition import Metrics
 from lab import PROGRAMS, check, wait_until
 from pool import Ledger, MIB, Pool
 
@@ -90,6 +91,8 @@ def test_strangers(lab):
     lab.say(f"slowest store and retrieve: {slowest * 1000:.0f} ms")
     for v in victims:
         v.judge()
+        check(Metrics.of(v.daemon.host, v.role).get(
+            f"{v.role}_refusals_total", reason="limits") > 0, "counted")
     ledger.verify()
 
 

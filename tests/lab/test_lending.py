@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 
+from exposition import Metrics
 from lab import BIG, FULL, PROGRAMS, check, wait_until
 from pool import MIB, Ledger, Load, Pool
 from ram import Ram
@@ -134,6 +135,9 @@ def test_owner_takes_all(lab):
     p.wait_whole()
     kinds = {e["kind"] for e in p.elm.json("events")}
     check({"shed", "gave_back"} <= kinds, f"events: {kinds}")
+    m = Metrics.of(birch, "donor")
+    check(m.get("donor_returned_bytes_total", why="host") >= want,
+          "what the host got back is counted")
     hog.kill()
     ledger.verify()
 

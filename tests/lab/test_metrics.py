@@ -124,8 +124,8 @@ def test_metrics(lab):
 
     local = Metrics(p.elm.lanram("metrics").out)
     check(set(local.type) == set(m.type), "the local socket has the same")
-    check(set(Metrics(p.anvil.lanram("metrics", "coordinator").out).type)
-          == set(pool.type), "of one role")
+    check(set(Metrics.of(p.anvil, "coordinator").type) == set(pool.type),
+          "of one role")
     p.anvil.lanram("metrics", "donor", expect=4)
     p.anvil.lanram("metrics", "nobody", expect=2)
 

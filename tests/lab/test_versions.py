@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Machines that run different versions of lanram."""
+from exposition import Metrics
 from lab import check, wait_until
 from pool import KIB, MIB, Pool, data_of
 
@@ -60,6 +61,8 @@ def test_apart(lab):
     wait_until(lambda: "upgrade the coordinator" in newer.log_text(), 30,
                "the newer donor says that the coordinator is too old")
     p.elm.lanram("status", expect=(0, 4))
+    check(Metrics.of(p.anvil, "coordinator").get(
+        "coordinator_refusals_total", reason="version") > 0, "counted")
     p.anvil.daemons["coordinator"].kill()
     p.anvil.start("coordinator", program="lanramd-apart")
     wait_until(lambda: "upgrade that machine" in
