@@ -13,7 +13,6 @@
  * once a second. */
 #include "client/direct_i.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,15 +72,16 @@ static void again(struct lr_donor *n)
 /* --- steps 2 to 4
  * ------------------------------------------------------------ */
 
+/* "10.0.0.2:7451" or "[fe80::1%eth0]:7451", and our end without the port. */
 static bool is_far(const struct lr_link *link)
 {
 	const char *peer = lr_link_address(link);
 	const char *own = lr_link_local_address(link);
 	size_t len = strlen(own);
+	char end = *peer == '[' ? ']' : ':';
 
 	peer += *peer == '[';
-	return strncmp(peer, own, len) != 0 || isxdigit(peer[len]) ||
-	       peer[len] == '.';
+	return strncmp(peer, own, len) != 0 || peer[len] != end;
 }
 
 static void opened(struct lr_donor *n)
