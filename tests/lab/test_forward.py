@@ -43,7 +43,8 @@ def test_link_carries_once(lab):
 
 def test_forwarder_killed(lab):
     """kill -9 of a donor that passes chunks on, in the midst of a store: the
-    store ends as if nothing had been, and every byte is there."""
+    store ends as if nothing had been, and every byte is there. Of three copies
+    one is left even where a late donor is taken for dead meanwhile."""
     p = Pool(lab)
     ledger = Ledger(p)
     for h in p.hosts:
@@ -51,7 +52,7 @@ def test_forwarder_killed(lab):
     before = sent(p.elm)
     ids = []
     worker = threading.Thread(
-        target=lambda: ids.append(ledger.store(SIZE, copies=2)))
+        target=lambda: ids.append(ledger.store(SIZE, copies=3)))
     worker.start()
     wait_until(lambda: sent(p.elm) - before > SIZE // 4, 30, "it is under way")
     p.donors[0].daemons["donor"].kill()
