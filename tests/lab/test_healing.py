@@ -176,3 +176,19 @@ def test_saturated(lab):
     for h in p.hosts:
         h.slow(None)
     ledger.verify()
+
+
+def test_sites(lab):
+    """One donor in the attic, two in the cellar: of what has two copies, one is
+    upstairs and one below, so that neither floor takes both along."""
+    p = Pool(lab, start=False)
+    for d in p.donors:
+        floor = "attic" if d.name == "birch" else "cellar"
+        d.config(top=f'site = "{floor}";')
+    p.start()
+    ledger = Ledger(p)
+    for _ in range(16):
+        ledger.store(2000)
+    wait_until(lambda: all("birch" in o["donors"] and len(o["donors"]) == 2
+                           for o in ledger.listed().values()), 45,
+               "each object on both floors")
