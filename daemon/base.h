@@ -11,6 +11,7 @@
 #include "client/config.h"
 #include "daemon/metrics.h"
 #include "discovery/discovery.h"
+#include "net/clock.h"
 
 struct lr_base {
 	const struct lr_config *cfg;
@@ -68,9 +69,6 @@ void lr_base_stop(struct lr_base *b);
 /* Runs the loop until nothing is left of it; 0, or 1 if handles leaked. */
 int lr_base_run(struct lr_base *b);
 void lr_base_done(struct lr_base *b);
-
-uint64_t lr_now_ms(void);  /* CLOCK_BOOTTIME: it goes on while suspended */
-uint64_t lr_unix_ms(void); /* CLOCK_REALTIME */
 
 /* The roles; each returns the exit code, or that it wants to run once more. */
 #define LR_RUN_AGAIN (-1)

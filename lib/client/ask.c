@@ -137,7 +137,7 @@ static void find_cb(struct lr_link *link, enum lr_err err,
 	} else {
 		if (f && f->h.type == LR_M_STALE)
 			lr_direct_lagging(d, link);
-		a->retry_ms = uv_now(d->loop) + (told ? 0 : 100);
+		a->retry_ms = lr_now_ms() + (told ? 0 : 100);
 		wait_in_line(a);
 		lr_direct_arm(d, a->retry_ms);
 	}
@@ -250,7 +250,7 @@ uint64_t lr_asks_tick(struct lr_direct *d, uint64_t now)
 
 void lr_asks_state(struct lr_direct *d)
 {
-	lr_direct_arm(d, lr_asks_tick(d, uv_now(d->loop)));
+	lr_direct_arm(d, lr_asks_tick(d, lr_now_ms()));
 }
 
 /* Callbacks come from the loop: the first try is the timer's when it would
@@ -260,7 +260,7 @@ void lr_asks_ask(struct lr_entries *e, unsigned type, const void *meta,
 {
 	struct lr_direct *d = (struct lr_direct *)e;
 	struct lr_dask *a = calloc(1, sizeof *a + len);
-	uint64_t now = uv_now(d->loop);
+	uint64_t now = lr_now_ms();
 
 	if (!a)
 		abort(); /* there is no other way to call back */

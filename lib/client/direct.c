@@ -39,11 +39,15 @@ void lr_direct_drop(struct lr_direct *d)
 static void timer_cb(uv_timer_t *timer)
 {
 	struct lr_direct *d = timer->data;
-	uint64_t now = uv_now(d->loop), ops, asks;
+	uint64_t now = lr_now_ms(), at = d->timer_at, ops, asks;
 
 	if (d->closing)
 		return;
 	d->timer_at = UINT64_MAX;
+	if (now < at) { /* the loop's clock had not been read for a while */
+		lr_direct_arm(d, at);
+		return;
+	}
 	if (d->want_view) {
 		ask_view(d, lr_attach_link(d->attach), 0);
 		lr_direct_arm(d, now + VIEW_AGAIN_MS);
@@ -56,7 +60,7 @@ static void timer_cb(uv_timer_t *timer)
 
 void lr_direct_arm(struct lr_direct *d, uint64_t at_ms)
 {
-	uint64_t now = uv_now(d->loop);
+	uint64_t now = lr_now_ms();
 
 	if (d->closing || at_ms >= d->timer_at)
 		return;
@@ -75,7 +79,7 @@ bool lr_direct_is_hopeless(const struct lr_direct *d)
 	if (d->rx.view.rev)
 		return false;
 	if (state == LR_HERE_SEARCHING || state == LR_HERE_AWAY)
-		return uv_now(d->loop) >= d->born_ms + LR_SEARCH_MS;
+		return lr_now_ms() >= d->born_ms + LR_SEARCH_MS;
 	return state != LR_HERE_READY;
 }
 
@@ -188,7 +192,7 @@ static void ask_view(struct lr_direct *d, struct lr_link *link, unsigned part)
 	struct lr_msg_view_get m = { .part = (uint16_t)part };
 
 	d->want_view = true;
-	lr_direct_arm(d, uv_now(d->loop) + VIEW_AGAIN_MS);
+	lr_direct_arm(d, lr_now_ms() + VIEW_AGAIN_MS);
 	if (d->fetching || !link)
 		return;
 	d->fetching = true;
@@ -318,7 +322,7 @@ static struct lr_direct *make(const struct lr_attach_options *o)
 	uv_timer_init(d->loop, &d->timer);
 	d->timer.data = d;
 	d->timer_at = UINT64_MAX;
-	d->born_ms = uv_now(d->loop);
+	d->born_ms = lr_now_ms();
 	lr_direct_hold(d);
 	return d;
 }

@@ -8,6 +8,7 @@
 
 #include "client/direct.h"
 #include "core/op.h"
+#include "net/clock.h"
 #include "wire/viewcodec.h"
 
 #define LR_SEARCH_MS 3000u /* how long to look for a pool before saying so */
@@ -36,8 +37,8 @@ struct lr_donor {
 	unsigned backoff_ms;
 	uint64_t report_ms; /* not told again before that it is missed */
 	unsigned report_wait_ms;
-	uint64_t down_ms; /* uv_now when the link went, or we first knew it */
-	uint64_t silent_ms; /* uv_now when the view said that it is not up */
+	uint64_t down_ms; /* when the link went, or we first knew it */
+	uint64_t silent_ms; /* when the view said that it is not up */
 	bool far;      /* on another machine: over our own link to the LAN */
 	bool no_forward; /* an older version */
 	uint32_t near_us; /* round trip of reads, averaged; 0 = not known */

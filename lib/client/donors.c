@@ -62,7 +62,7 @@ static void again(struct lr_donor *n)
 	if (n->state == LR_DONOR_OPEN)
 		n->backoff_ms = BACKOFF_MIN_MS;
 	if (!n->down_ms)
-		n->down_ms = uv_now(n->d->loop);
+		n->down_ms = lr_now_ms();
 	n->state = LR_DONOR_IDLE;
 	uv_timer_start(&n->timer, timer_cb, n->backoff_ms, 0);
 	n->backoff_ms = n->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS
@@ -251,7 +251,7 @@ static void take(struct lr_donor *n, const struct lr_member *m)
 	if (m->up)
 		n->silent_ms = 0;
 	else if (!n->silent_ms)
-		n->silent_ms = uv_now(n->d->loop);
+		n->silent_ms = lr_now_ms();
 	n->up = m->up;
 	n->key = *lr_member_key(m);
 	snprintf(n->name, sizeof n->name, "%s", m->name);
@@ -276,7 +276,7 @@ static void meet(struct lr_direct *d, const struct lr_member *m)
 	n->inc = m->inc;
 	n->dev = m->dev;
 	n->backoff_ms = BACKOFF_MIN_MS;
-	n->down_ms = uv_now(d->loop);
+	n->down_ms = lr_now_ms();
 	uv_timer_init(d->loop, &n->timer);
 	n->timer.data = n;
 	lr_direct_hold(d);
@@ -315,7 +315,7 @@ void lr_donors_missed(struct lr_donor *n)
 	struct lr_direct *d = n->d;
 	struct lr_link *coordinator = lr_attach_link(d->attach);
 	struct lr_msg_unreached m = {.dev = n->dev, .inc = n->inc};
-	uint64_t now = uv_now(d->loop);
+	uint64_t now = lr_now_ms();
 
 	if (!n->failed || !n->up || !coordinator || now < n->report_ms)
 		return;
@@ -372,7 +372,7 @@ void lr_direct_reach(const struct lr_direct *d, struct lr_writer *w)
 		};
 
 		if (silent_since(n))
-			r.silent_ms = uv_now(d->loop) - silent_since(n);
+			r.silent_ms = lr_now_ms() - silent_since(n);
 		if (w->cap - w->len > LR_ADDRS_MAX + 256)
 			lr_enc_rec_reach(w, &r);
 	}
@@ -410,13 +410,12 @@ static void say_since(uint64_t ms, char *out, size_t cap)
 		snprintf(out, cap, "%llu h", (unsigned long long)(s / 3600));
 }
 
-static size_t add_silent(const struct lr_direct *d, const struct lr_donor *n,
-			 char *out, size_t cap)
+static size_t add_silent(const struct lr_donor *n, char *out, size_t cap)
 {
 	char since[32];
 	int len;
 
-	say_since(uv_now(d->loop) - silent_since(n), since, sizeof since);
+	say_since(lr_now_ms() - silent_since(n), since, sizeof since);
 	len = snprintf(out, cap, "%s, silent for %s", n->name, since);
 	return len > 0 && (size_t)len < cap ? (size_t)len : 0;
 }
@@ -438,7 +437,7 @@ void lr_direct_awaited(const struct lr_direct *d, unsigned slot, char *out,
 			continue;
 		if (at)
 			at += (size_t)snprintf(out + at, cap - at, " and ");
-		at += add_silent(d, n, out + at, cap - at);
+		at += add_silent(n, out + at, cap - at);
 		out[at] = '\0';
 	}
 	if (!v->cfg[slot].n)

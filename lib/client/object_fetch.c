@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "net/clock.h"
 #include "wire/chunk.h"
 
 #define READAHEAD 32u
@@ -25,20 +25,12 @@
 
 static void ask_more(struct lr_download *d);
 
-static uint64_t unix_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* --- step 1 --------------------------------------------------------------- */
 
 bool lr_download_is_visible(const struct lr_manifest *m)
 {
 	return m->flags & LR_OBJECT_CLOSED &&
-	       (!m->expires_ms || m->expires_ms > unix_ms());
+	       (!m->expires_ms || m->expires_ms > lr_unix_ms());
 }
 
 /* Counts agree with each other, so that nothing later overflows. */
@@ -271,7 +263,7 @@ static void ask_more(struct lr_download *d)
 	struct lr_download_piece *p;
 
 	if (d->phase == LR_DOWNLOAD_COUNTING &&
-	    uv_now(d->env.loop) > d->count_until)
+	    lr_now_ms() > d->count_until)
 		return;
 	while (d->asked < d->m.chunks) {
 		p = &d->ring[d->asked % d->window];

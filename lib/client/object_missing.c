@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/clock.h"
+
 #define COUNT_MS 5000u
 
 void lr_download_destroy(struct lr_download *d)
@@ -135,7 +137,7 @@ void lr_download_count_missing(struct lr_download *d,
 			       const struct lr_entry_result *res)
 {
 	if (d->phase == LR_DOWNLOAD_BODY)
-		d->count_until = uv_now(d->env.loop) + COUNT_MS;
+		d->count_until = lr_now_ms() + COUNT_MS;
 	d->phase = LR_DOWNLOAD_COUNTING;
 	if (res->err == LR_E_LOST || res->err == LR_E_CORRUPT)
 		d->lost++;

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "net/clock.h"
 
 #define CHUNK_DEADLINE_MS 30000u
 
@@ -14,12 +15,7 @@ static void advance(struct lr_upload *u);
 
 static uint64_t boot_ms(const struct lr_upload *u)
 {
-	struct timespec ts;
-
-	if (u->env.boot_ms)
-		return u->env.boot_ms();
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return u->env.boot_ms ? u->env.boot_ms() : lr_now_ms();
 }
 
 /* The first failure is the one that is told. */

@@ -17,20 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "net/clock.h"
 #include "net/identity.h"
 
 #define WINDOW_BYTES (16u << 20)
 #define REDRAWS 8
-
-static uint64_t unix_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 uint8_t *lr_upload_data(struct lr_upload_buf *b)
 {
@@ -169,7 +161,7 @@ struct lr_upload *lr_upload_new(const struct lr_object_env *env,
 		.owner = env->owner,
 		.uid = env->uid,
 		.chunk_bytes = LR_VALUE_MAX,
-		.created_ms = unix_ms(),
+		.created_ms = lr_unix_ms(),
 	};
 	if (o->ttl_ms)
 		u->m.expires_ms = u->m.created_ms + o->ttl_ms;

@@ -161,7 +161,7 @@ static bool far_cb(void *arg, uint64_t member)
 void lr_dop_step(struct lr_dop *o)
 {
 	struct lr_direct *d = o->d;
-	uint64_t now = uv_now(d->loop);
+	uint64_t now = lr_now_ms();
 	struct lr_op_act act;
 
 	if (o->over)
@@ -194,7 +194,7 @@ static void fail_now(struct lr_dop *o)
 void lr_ops_view(struct lr_direct *d)
 {
 	struct lr_dop *o, *next;
-	uint64_t now = uv_now(d->loop);
+	uint64_t now = lr_now_ms();
 
 	for (o = d->ops; o; o = next) {
 		next = o->next;
@@ -207,7 +207,7 @@ void lr_ops_view(struct lr_direct *d)
 void lr_ops_reach(struct lr_direct *d)
 {
 	struct lr_dop *o, *next;
-	uint64_t now = uv_now(d->loop);
+	uint64_t now = lr_now_ms();
 
 	for (o = d->ops; o; o = next) {
 		next = o->next;
@@ -269,7 +269,7 @@ static void begin(struct lr_dop *o, enum lr_op_kind kind,
 		  unsigned put_flags, unsigned deadline_ms)
 {
 	struct lr_direct *d = o->d;
-	uint64_t now = uv_now(d->loop);
+	uint64_t now = lr_now_ms();
 
 	d->rng = d->rng * 1664525u + 1013904223u;
 	lr_op_init(&o->op, kind, id, tag, put_flags, now, deadline_ms, d->rng);

@@ -115,7 +115,7 @@ static bool read_forward(struct lr_dop *o, const struct lr_dop_ask *a,
 			 const struct lr_frame *f, struct lr_op_reply *r)
 {
 	struct lr_reader in = lr_reader(f->bulk, f->h.bulk);
-	uint64_t now = uv_now(o->d->loop);
+	uint64_t now = lr_now_ms();
 	struct lr_msg_forward_r m;
 	struct lr_rec_passed rec;
 
@@ -156,7 +156,7 @@ static bool tell_reply(struct lr_dop *o, const struct lr_dop_ask *a,
 	struct lr_op_reply r = {.ask = a->ask};
 	struct lr_msg_get_r m;
 	struct lr_cfg cfg;
-	uint64_t now = uv_now(o->d->loop);
+	uint64_t now = lr_now_ms();
 	bool get = a->ask == LR_ASK_GET || a->ask == LR_ASK_TAG, good;
 
 	if (get && f->h.type == LR_M_GET_R)
@@ -196,7 +196,7 @@ void lr_dop_reply_cb(struct lr_link *link, enum lr_err err,
 	struct lr_dop *o = a->o;
 	struct lr_direct *d = o->d;
 	struct lr_op_reply r = {.err = err, .ask = a->ask};
-	uint64_t now = uv_now(d->loop);
+	uint64_t now = lr_now_ms();
 
 	lr_direct_hold(d);
 	a->out = false;

@@ -124,7 +124,7 @@ bool lr_dop_send(struct lr_dop *o, const struct lr_op_act *act)
 {
 	struct lr_donor *n = lr_donors_find(o->d, act->member);
 	struct lr_dop_ask *a = free_ask(o);
-	uint64_t now = uv_now(o->d->loop);
+	uint64_t now = lr_now_ms();
 	unsigned ms = o->op.deadline_ms > now
 			      ? (unsigned)(o->op.deadline_ms - now)
 			      : 1;

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/clock.h"
+
 struct writing {
 	struct lr_object_env env;
 	struct lr_register_write w;
@@ -43,7 +45,7 @@ void lr_register_read(const struct lr_object_env *env, const struct lr_id *id,
 
 static unsigned time_left(const struct writing *w)
 {
-	uint64_t now = uv_now(w->env.loop);
+	uint64_t now = lr_now_ms();
 
 	return w->until_ms > now ? (unsigned)(w->until_ms - now) : 1;
 }
@@ -113,7 +115,7 @@ void lr_register_write(const struct lr_object_env *env,
 		abort(); /* there is no other way to call back */
 	w->env = *env;
 	w->w = *write;
-	w->until_ms = uv_now(env->loop) + env->deadline_ms;
+	w->until_ms = lr_now_ms() + env->deadline_ms;
 	w->cb = cb;
 	w->arg = arg;
 	if (write->remove)

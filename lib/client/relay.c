@@ -28,15 +28,20 @@ void lr_relay_drop(struct lr_relay *r)
 		free(r);
 }
 
+/* The machine may have been suspended since: what is late is not sent again. */
 static void send_all(struct lr_relay *r)
 {
 	struct lr_relay_op *o, *next;
+	uint64_t now = lr_now_ms();
 
 	for (o = r->ops; o; o = next) {
 		next = o->next;
-		if (!o->out)
+		if (!o->out && o->due_ms > now + LR_RELAY_GRACE_MS)
 			lr_relay_op_send(o);
+		else if (!o->out)
+			lr_relay_op_late(o);
 	}
+	lr_relay_arm(r, 0);
 }
 
 static void redial_cb(uv_timer_t *timer);

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "client/relay.h"
+#include "net/clock.h"
 
 /* The daemon knows the deadline better than we do. */
 #define LR_RELAY_GRACE_MS 1000u

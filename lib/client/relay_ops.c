@@ -99,7 +99,7 @@ static void timer_cb(uv_timer_t *timer);
 
 void lr_relay_arm(struct lr_relay *r, uint64_t at)
 {
-	uint64_t now = uv_now(r->loop);
+	uint64_t now = lr_now_ms();
 
 	if (r->closing || at >= r->timer_at)
 		return;
@@ -121,7 +121,7 @@ static void timer_cb(uv_timer_t *timer)
 {
 	struct lr_relay *r = timer->data;
 	struct lr_relay_op *o, *next;
-	uint64_t now = uv_now(r->loop);
+	uint64_t now = lr_now_ms();
 
 	if (r->closing)
 		return;
@@ -159,7 +159,7 @@ static struct lr_relay_op *op_new(struct lr_relay *r, unsigned type,
 		deadline_ms = LR_OP_DEADLINE_MS;
 	o->r = r;
 	o->type = type;
-	o->due_ms = uv_now(r->loop) + deadline_ms + LR_RELAY_GRACE_MS;
+	o->due_ms = lr_now_ms() + deadline_ms + LR_RELAY_GRACE_MS;
 	o->arg = arg;
 	r->alive++;
 	LR_LIST_ADD(r->ops, o);

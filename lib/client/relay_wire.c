@@ -193,7 +193,7 @@ static uint64_t send_get(struct lr_relay_op *o, unsigned ms)
 
 void lr_relay_op_send(struct lr_relay_op *o)
 {
-	uint64_t now = uv_now(o->r->loop);
+	uint64_t now = lr_now_ms();
 	uint64_t until = o->due_ms - LR_RELAY_GRACE_MS;
 	unsigned ms = until > now ? (unsigned)(until - now) : 1;
 

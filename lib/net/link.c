@@ -359,7 +359,7 @@ void lr_link_need_tick(struct lr_link *link)
 	link->ticking = true;
 	link->slow_since_ms = uv_now(link->loop);
 	link->slow_mark = link->sent_bytes;
-	link->stale.tick_ms = lr_boottime_ms();
+	link->stale.tick_ms = lr_now_ms();
 	link->stale.armed_since_tick = false;
 	uv_timer_start(&link->timer, tick_cb, ms, ms);
 }
@@ -478,7 +478,7 @@ void lr_link_set_bulk_max(struct lr_link *link, uint32_t bytes)
 
 void lr_link_set_stale_ms(struct lr_link *link, unsigned ms)
 {
-	uint64_t now = lr_boottime_ms();
+	uint64_t now = lr_now_ms();
 
 	link->stale = (struct link_stale){.limit_ms = ms,
 					  .chance_ms = now,

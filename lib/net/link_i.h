@@ -24,6 +24,7 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
+#include "net/clock.h"
 #include "net/link.h"
 
 #define LR_LINK_MAGIC	 0x6c6b6e69u
@@ -74,7 +75,7 @@ struct link_txq {
 struct link_pending {
 	struct link_pending *next;
 	uint64_t id;
-	uint64_t due_ms; /* uv_hrtime / 10^6 */
+	uint64_t due_ms;
 	lr_reply_cb cb;
 	void *arg;
 	struct link_tx *tx; /* still queued */
@@ -243,7 +244,6 @@ void lr_link_linger(struct lr_link *link);
 void lr_link_rx_done(struct lr_link *link);
 void lr_link_rx_idle(struct lr_link *link);
 void lr_link_stale_tick(struct lr_link *link);
-uint64_t lr_boottime_ms(void);
 
 /* spin.c */
 /* It is worth looking at; `heard`: something has come from it just now. */

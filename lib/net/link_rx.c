@@ -8,19 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 /* More than a socket holds unread (tcp_rmem's largest is 6 MiB). */
 #define SOCKET_HOLDS (8u << 20)
-
-uint64_t lr_boottime_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* --- lateness --- */
 
@@ -33,7 +24,7 @@ void lr_link_stale_tick(struct lr_link *link)
 
 	if (!s->limit_ms)
 		return;
-	now = lr_boottime_ms();
+	now = lr_now_ms();
 	if (s->armed_since_tick && s->tick_ms > s->chance_ms)
 		s->chance_ms = s->tick_ms;
 	s->tick_ms = now;
@@ -44,7 +35,7 @@ static bool is_stale(struct lr_link *link)
 {
 	const struct link_stale *s = &link->stale;
 
-	return s->limit_ms && lr_boottime_ms() - s->chance_ms > s->limit_ms;
+	return s->limit_ms && lr_now_ms() - s->chance_ms > s->limit_ms;
 }
 
 static void note_read(struct lr_link *link, size_t n, bool drained)
@@ -53,7 +44,7 @@ static void note_read(struct lr_link *link, size_t n, bool drained)
 
 	if (!s->limit_ms)
 		return;
-	s->read_ms = lr_boottime_ms();
+	s->read_ms = lr_now_ms();
 	s->bytes += n;
 	if (drained) {
 		s->chance_ms = s->mark_ms = s->read_ms;
@@ -246,7 +237,7 @@ static bool buffer_is_stale(const struct lr_link *link)
 {
 	const struct link_stale *s = &link->stale;
 
-	return s->limit_ms && lr_boottime_ms() - s->read_ms > s->limit_ms;
+	return s->limit_ms && lr_now_ms() - s->read_ms > s->limit_ms;
 }
 
 static void hand_over_all(struct lr_link *link)

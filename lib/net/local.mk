@@ -6,6 +6,8 @@ lib_net_liblrnet_la_SOURCES = \
 	lib/net/bind.c \
 	lib/net/bind.h \
 	lib/net/budget.c \
+	lib/net/clock.c \
+	lib/net/clock.h \
 	lib/net/dial.c \
 	lib/net/identity.c \
 	lib/net/identity.h \

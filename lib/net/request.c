@@ -11,11 +11,6 @@
 #define FIRST_BUCKETS 64u
 #define SPARES	      64u
 
-static uint64_t now_ms(void)
-{
-	return uv_hrtime() / 1000000;
-}
-
 static struct link_pending **bucket_of(const struct link_requests *rq,
 				       uint64_t id)
 {
@@ -135,7 +130,7 @@ static void arm(struct lr_link *link, uint64_t due)
 		return;
 	rq->armed_ms = due;
 	uv_update_time(link->loop);
-	now = uv_now(link->loop);
+	now = lr_now_ms();
 	uv_timer_start(&link->request_timer, lr_link_request_due_cb,
 		       due > now ? due - now : 0, 0);
 }
@@ -181,7 +176,7 @@ uint64_t lr_link_request(struct lr_link *link, unsigned type, const void *meta,
 	if (p) {
 		*p = (struct link_pending){
 			.cb = cb, .arg = arg, .id = link->rq.next_id};
-		p->due_ms = now_ms() + deadline_ms;
+		p->due_ms = lr_now_ms() + deadline_ms;
 		err = send_request(link, type, meta, meta_len, &b, p);
 	} else if ((p = take_reserve(&link->rq))) {
 		*p = (struct link_pending){.cb = cb, .arg = arg};
@@ -342,7 +337,7 @@ static uint64_t collect_due(struct lr_link *link, uint64_t now)
 void lr_link_request_due_cb(uv_timer_t *timer)
 {
 	struct lr_link *link = timer->data;
-	uint64_t next = collect_due(link, now_ms());
+	uint64_t next = collect_due(link, lr_now_ms());
 
 	link->rq.armed_ms = 0;
 	if (next != UINT64_MAX)

@@ -13,6 +13,7 @@ pool_kit = tests/unit/pool_kit.c tests/unit/pool_kit.h tests/unit/pool_kit_i.h \
 	tests/unit/pool_kit_donor.c
 tests_unit_test_direct_SOURCES = tests/unit/test_direct.c $(pool_kit)
 tests_unit_test_direct_LDADD = $(client_libs)
+tests_unit_test_direct_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=lr_now_ms
 tests_unit_test_direct_ask_SOURCES = tests/unit/test_direct_ask.c $(pool_kit)
 tests_unit_test_direct_ask_LDADD = $(client_libs)
 tests_unit_test_hash_SOURCES = tests/unit/test_hash.c

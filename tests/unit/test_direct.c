@@ -3,6 +3,18 @@
  * misbehave. */
 #include "pool_kit.h"
 
+#include "net/clock.h"
+
+/* The machine may be suspended: CLOCK_BOOTTIME is wrapped (client.mk). */
+static uint64_t suspended_ms;
+uint64_t __real_lr_now_ms(void);
+uint64_t __wrap_lr_now_ms(void);
+
+uint64_t __wrap_lr_now_ms(void)
+{
+	return __real_lr_now_ms() + suspended_ms;
+}
+
 /* What is put is at all copies, and comes back; what was never put is absent
  * by everybody's word. */
 static void test_put_get(void **state)
@@ -225,6 +237,34 @@ static void test_no_coordinator(void **state)
 	assert_true(p->donor[0].views + p->donor[1].views > 0);
 }
 
+/* Suspended for an hour between two tries, it is over: no donor sees the PUT
+ * again, whose TOMB may have been collected meanwhile. */
+static void test_suspended(void **state)
+{
+	struct pool *p = *state;
+	struct pool_result r = {0};
+	struct lr_put put = {.id = pool_id(1),
+			     .tag = {.ts = 2, .writer = 9},
+			     .kind = LR_KIND_CHUNK,
+			     .value = "hello",
+			     .bytes = 5,
+			     .deadline_ms = 20000};
+	unsigned puts;
+
+	p->donor[0].refuse = p->donor[1].refuse = LR_E_BUSY;
+	p->entries->ops->put(p->entries, &put, pool_result_cb, &r);
+	POOL_UNTIL(p, p->donor[0].puts > 2 &&
+			      p->donor[0].puts == p->donor[1].puts);
+	suspended_ms += 3600000;
+	puts = p->donor[0].puts;
+	p->donor[0].refuse = p->donor[1].refuse = LR_E_OK;
+	POOL_UNTIL(p, r.calls);
+	assert_int_equal(r.r.err, LR_E_UNKNOWN);
+	assert_int_equal(p->donor[0].puts, puts);
+	assert_int_equal(p->donor[1].puts, puts);
+	assert_null(pool_find(&p->donor[0], &put.id));
+}
+
 /* Big values to a donor that stops: the result waits until no link refers to
  * the value any more, and it is UNKNOWN. */
 static void test_value_is_free(void **state)
@@ -284,6 +324,7 @@ int main(void)
 		POOL_TEST(test_unreached),
 		POOL_TEST(test_refused),
 		POOL_TEST(test_no_coordinator),
+		POOL_TEST(test_suspended),
 		POOL_TEST(test_value_is_free),
 		POOL_TEST(test_tags),
 	};
