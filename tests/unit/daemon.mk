@@ -12,7 +12,7 @@ tests_unit_test_metrics_LDADD = lib/net/liblrnet.la lib/wire/liblrwire.la \
 tests_unit_test_rotation_SOURCES = tests/unit/test_rotation.c $(net_kit)
 tests_unit_test_rotation_LDADD = $(daemon_lanramd_LDADD) $(CMOCKA_LIBS)
 tests_unit_test_state_SOURCES = tests/unit/test_state.c \
-	daemon/coordinator/state_codec.c
+	daemon/coordinator/flaps.c daemon/coordinator/state_codec.c
 tests_unit_test_state_LDADD = lib/net/liblrnet.la lib/wire/liblrwire.la \
 	lib/core/liblrcore.la $(XXHASH_LIBS) $(UV_LIBS) $(OPENSSL_LIBS) \
 	$(CMOCKA_LIBS)

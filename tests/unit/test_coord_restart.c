@@ -70,6 +70,37 @@ static void restart_knows_who_is_synced(void **state)
 	kit_end(&k);
 }
 
+/* What a donor falls silent for is not forgiven because the coordinator starts
+ * anew: it is given nothing until its time is over. */
+static void flaps_outlive_a_restart(void **state)
+{
+	struct kit k;
+	struct lr_flaps f;
+	struct lr_dev dev;
+
+	(void)state;
+	kit_pool(&k, 6, 6);
+	for (unsigned i = 0; i < 3; i++) {
+		kit_cut(&k, 0, true);
+		kit_run(&k, 6000);
+		kit_cut(&k, 0, false);
+		kit_run(&k, 1000);
+	}
+	assert_int_equal(lr_coord_flapping(k.c, 0, &dev, &f), 1);
+	assert_int_equal(f.n, 3);
+	assert_true(lr_dev_eq(&dev, &k.d[0].dev));
+	kit_coord_crash(&k, true);
+	kit_coord_start(&k);
+	lr_coord_flapped(k.c, &dev, &f);
+	kit_run(&k, 15000);
+	assert_true(k.d[0].linked);
+	assert_int_equal(kit_holding(&k, 0), 0);
+	kit_run(&k, 60000);
+	assert_true(kit_holding(&k, 0) > 0);
+	assert_true(kit_until(&k, kit_healed, 20000));
+	kit_end(&k);
+}
+
 /* A donor that tells of an epoch near the last (its memory rots, say) does not
  * take the pool there: the next epoch would be 0. */
 static void epochs_cannot_run_out(void **state)
@@ -134,6 +165,7 @@ int main(void)
 		cmocka_unit_test(restart_with_promises_above),
 		cmocka_unit_test(restart_is_quiet),
 		cmocka_unit_test(restart_knows_who_is_synced),
+		cmocka_unit_test(flaps_outlive_a_restart),
 		cmocka_unit_test(epochs_cannot_run_out),
 		cmocka_unit_test(returned_empty),
 		cmocka_unit_test(hello_is_refused),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The coordinator's state file: what is in it, and what other versions wrote.
  */
+#include "daemon/coordinator/flaps.h"
 #include "daemon/coordinator/state_codec.h"
 
 #include "unit.h"
@@ -204,12 +205,51 @@ static void left_over(void **state)
 	free(b.p);
 }
 
+/* Who flapped, and when, is the same for the next run; what is ten minutes old
+ * is not told any more. */
+static void flaps_kept(void **state)
+{
+	static const struct lr_state_record flaps[] = {
+		{ LR_STATE_FLAPS, lr_flaps_room, lr_flaps_save, lr_flaps_load },
+		{ .tag = 0 }
+	};
+	static const uint64_t ago_ms[] = { 700000, 500000, 60000, 1000 };
+	struct lr_coordinator *k = coordinator();
+	struct lr_dev dev = { { 1, 2, 3 } }, got;
+	struct lr_flaps f = { 0 };
+	struct lr_bytes b, kept;
+	struct lr_view v;
+	uint64_t now = lr_now_ms();
+
+	(void)state;
+	for (unsigned i = 0; i < countof(ago_ms); i++)
+		if (ago_ms[i] < now)
+			lr_flaps_add(&f, now - ago_ms[i]);
+	lr_coord_flapped(k->rules, &dev, &f);
+	assert_true(lr_state_encode(k, flaps, &nothing, holds, &b));
+	b.len -= 8;
+	free_coordinator(k);
+	k = coordinator();
+	assert_true(lr_view_init(&v, LR_SLOTS));
+	assert_true(lr_state_decode(k, flaps, &b, &v, &kept));
+	lr_flaps_restore(k);
+	assert_int_equal(lr_coord_flapping(k->rules, 0, &got, &f), 1);
+	assert_true(lr_dev_eq(&got, &dev));
+	assert_in_range(f.n, 1, 3);
+	for (unsigned i = 0; i < f.n; i++)
+		assert_in_range(now - f.at_ms[i], ago_ms[4 - f.n + i] - 500,
+				ago_ms[4 - f.n + i] + 500);
+	lr_view_done(&v);
+	free_coordinator(k);
+	free(b.p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(old_file),	cmocka_unit_test(own_records),
 		cmocka_unit_test(unknown_kept), cmocka_unit_test(cut),
-		cmocka_unit_test(left_over),
+		cmocka_unit_test(left_over),	cmocka_unit_test(flaps_kept),
 	};
 
 	holds[1] = 1u << 1; /* slot 9 */
