@@ -30,6 +30,8 @@ cli_lanram_SOURCES = \
 	cli/ping.c \
 	cli/pool.c \
 	cli/pool_admin.c \
+	cli/pool_file.c \
+	cli/pool_file.h \
 	cli/pool_donors.h \
 	cli/progress.c \
 	cli/progress.h \

@@ -9,23 +9,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/pool_file.h"
 
-#define MAGIC	 0x314c4f4f504d4152u /* "RAMPOOL1" */
 #define FILE_MAX (128u << 20)
-
-/* The order in which they are put in their places: with its key, it is a
- * pool. `state` is read before `prepared`, so that no epoch in it is above. */
-static const char *const names[] = {"state", "prepared", "pool.key"};
-#define N_FILES (sizeof names / sizeof *names)
-
-struct part {
-	uint8_t *p;
-	size_t len;
-};
 
 static int failed(const char *path)
 {
@@ -36,13 +25,13 @@ static int failed(const char *path)
 /* --- files ---------------------------------------------------------------- */
 
 /* 0, or said. A file that is not there: p NULL. */
-static int read_file(const char *path, struct part *ret)
+static int read_file(const char *path, struct pool_part *ret)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 	ssize_t n = -1;
 
-	*ret = (struct part){0};
+	*ret = (struct pool_part){0};
 	if (fd < 0)
 		return errno == ENOENT ? 0 : failed(path);
 	if (fstat(fd, &st) == 0 && st.st_size <= FILE_MAX) {
@@ -86,79 +75,39 @@ static const char *path_of(const struct cli *c, const char *name, char *out,
 
 /* --- export --------------------------------------------------------------- */
 
-static void put_part(struct lr_writer *w, const char *name,
-		     const struct part *part)
-{
-	lr_w_str(w, lr_str(name));
-	lr_w_u32(w, (uint32_t)part->len);
-	lr_w_bytes(w, part->p, part->len);
-}
-
 static int export_pool(const struct cli *c, const char *file)
 {
-	struct part parts[N_FILES] = {0};
+	struct pool_part parts[POOL_FILES] = {0};
 	char path[1024];
-	size_t cap = 64;
-	struct lr_writer w;
+	struct pool_part all = {0};
 	int code = 0;
 
-	for (size_t i = 0; i < N_FILES && !code; i++) {
-		path_of(c, names[i], path, sizeof path);
+	for (size_t i = 0; i < POOL_FILES && !code; i++) {
+		path_of(c, pool_files[i], path, sizeof path);
 		code = read_file(path, &parts[i]);
-		cap += parts[i].len + 32;
 	}
 	if (!code && (!parts[0].p || !parts[2].p))
 		code = out_say(3,
 			       "%s holds no pool: the coordinator's machine "
 			       "has it",
 			       c->cfg.state_dir);
-	w = lr_writer(out_must(malloc(cap)), cap);
-	lr_w_u64(&w, MAGIC);
-	for (size_t i = 0; i < N_FILES; i++)
-		if (parts[i].p)
-			put_part(&w, names[i], &parts[i]);
-	lr_w_u64(&w, XXH3_64bits(w.p, w.len));
-	if (!code)
-		code = write_file(file, w.p, w.len, geteuid(), getegid());
+	if (!code) {
+		out_must(pool_file_make(parts, &all));
+		code = write_file(file, all.p, all.len, geteuid(), getegid());
+	}
 	if (!code)
 		out_say(0,
 			"%s holds the pool's key: who has it can be the "
 			"coordinator. Keep it as you would a password; "
 			"objects are not in it",
 			file);
-	free(w.p);
-	for (size_t i = 0; i < N_FILES; i++)
+	free(all.p);
+	for (size_t i = 0; i < POOL_FILES; i++)
 		free(parts[i].p);
 	return code;
 }
 
 /* --- import --------------------------------------------------------------- */
-
-static bool parse(const struct part *all, struct part parts[N_FILES])
-{
-	struct lr_reader r = lr_reader(all->p, all->len), sum;
-	char name[16];
-
-	if (all->len < 16)
-		return false;
-	sum = lr_reader(all->p + all->len - 8, 8);
-	if (lr_r_u64(&sum) != XXH3_64bits(all->p, all->len - 8))
-		return false;
-	r.left -= 8;
-	if (lr_r_u64(&r) != MAGIC)
-		return false;
-	while (r.left && !r.bad) {
-		struct lr_str s = lr_r_str(&r);
-		uint32_t len = lr_r_u32(&r);
-		const uint8_t *at = lr_r_bytes(&r, len);
-
-		for (size_t i = 0; at && i < N_FILES; i++)
-			if (lr_str_copy(s, name, sizeof name) &&
-			    !strcmp(name, names[i]))
-				parts[i] = (struct part){(uint8_t *)at, len};
-	}
-	return !r.bad && parts[0].p && parts[2].p;
-}
 
 /* Over a pool that is there none is written. */
 static int check_place(const struct cli *c)
@@ -169,8 +118,8 @@ static int check_place(const struct cli *c)
 		return out_say(1, "a coordinator runs here: stop it first");
 	if (mkdir(c->cfg.state_dir, 0700) != 0 && errno != EEXIST)
 		return failed(c->cfg.state_dir);
-	for (size_t i = 0; i < N_FILES; i++) {
-		path_of(c, names[i], path, sizeof path);
+	for (size_t i = 0; i < POOL_FILES; i++) {
+		path_of(c, pool_files[i], path, sizeof path);
 		if (access(path, F_OK) == 0)
 			return out_say(1,
 				       "%s is there: this machine has a pool. "
@@ -181,7 +130,7 @@ static int check_place(const struct cli *c)
 	return 0;
 }
 
-static int put_in_place(const struct cli *c, const struct part *parts)
+static int put_in_place(const struct cli *c, const struct pool_part *parts)
 {
 	char path[1024];
 	struct stat st;
@@ -192,9 +141,9 @@ static int put_in_place(const struct cli *c, const struct part *parts)
 	/* First the mark that it may be old: the coordinator takes it away. */
 	code = write_file(path_of(c, "doubt", path, sizeof path), "", 0,
 			  st.st_uid, st.st_gid);
-	for (size_t i = 0; i < N_FILES && !code; i++)
+	for (size_t i = 0; i < POOL_FILES && !code; i++)
 		if (parts[i].p)
-			code = write_file(path_of(c, names[i], path,
+			code = write_file(path_of(c, pool_files[i], path,
 						  sizeof path),
 					  parts[i].p, parts[i].len, st.st_uid,
 					  st.st_gid);
@@ -203,12 +152,12 @@ static int put_in_place(const struct cli *c, const struct part *parts)
 
 static int import_pool(const struct cli *c, const char *file)
 {
-	struct part all, parts[N_FILES] = {0};
+	struct pool_part all, parts[POOL_FILES] = {0};
 	int code = read_file(file, &all);
 
 	if (!code && !all.p)
 		code = out_say(1, "%s: no such file", file);
-	if (!code && !parse(&all, parts))
+	if (!code && !pool_file_parse(&all, parts))
 		code = out_say(1, "%s is no whole export of a pool", file);
 	if (!code)
 		code = check_place(c);

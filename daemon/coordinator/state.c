@@ -150,7 +150,7 @@ static int read_file(const char *dir, const char *name, struct lr_bytes *ret)
 /* --- encoding ------------------------------------------------------------ */
 
 /* What parts of the coordinator keep; see state_codec.h. */
-static const struct lr_state_record records[] = {
+const struct lr_state_record lr_state_records[] = {
 	{ LR_STATE_FLAPS, lr_flaps_room, lr_flaps_save, lr_flaps_load },
 	{ LR_STATE_INVITES, lr_invites_room, lr_invites_save,
 	  lr_invites_load },
@@ -192,7 +192,7 @@ static bool holds_changed(const struct lr_state *s)
 static bool encode_state(struct lr_state *s, struct lr_bytes *ret)
 {
 	note_holds(s);
-	return lr_state_encode(s->k, records, &s->kept, s->holds, ret);
+	return lr_state_encode(s->k, lr_state_records, &s->kept, s->holds, ret);
 }
 
 /* --- opening ------------------------------------------------------------- */
@@ -229,7 +229,7 @@ bool lr_state_open(struct lr_coordinator *k, struct lr_view *ret_view,
 		return refuse(s, "state", err);
 	if (!err) {
 		bool ours = lr_state_is_ours(&b);
-		bool good = lr_state_decode(k, records, &b, ret_view, &s->kept);
+		bool good = lr_state_decode(k, lr_state_records, &b, ret_view, &s->kept);
 
 		free(b.p);
 		if (!good)

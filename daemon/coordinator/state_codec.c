@@ -164,15 +164,17 @@ static bool keep(struct lr_bytes *kept, uint8_t tag, const uint8_t *at,
 
 static bool decode_record(struct lr_coordinator *k,
 			  const struct lr_state_record *rec,
-			  struct lr_reader *r, struct lr_bytes *kept)
+			  struct lr_reader *r, struct lr_bytes *kept,
+			  bool seen[256])
 {
 	uint8_t tag = lr_r_u8(r);
 	uint32_t len = lr_r_u32(r);
 	const uint8_t *at = lr_r_bytes(r, len);
 	struct lr_reader body;
 
-	if (!at || !tag)
+	if (!at || !tag || seen[tag])
 		return false;
+	seen[tag] = true;
 	while (rec->tag && rec->tag != tag)
 		rec++;
 	if (!rec->tag)
@@ -194,6 +196,7 @@ bool lr_state_decode(struct lr_coordinator *k,
 		     struct lr_bytes *ret_kept)
 {
 	struct lr_reader r = lr_reader(b->p, b->len);
+	bool seen[256] = { false };
 	const uint8_t *at;
 
 	*ret_kept = (struct lr_bytes){ 0 };
@@ -207,7 +210,7 @@ bool lr_state_decode(struct lr_coordinator *k,
 	for (unsigned n = 0; at && n < LR_SLOTS; n++)
 		k->used[n].entries = at[n / 8] >> n % 8 & 1;
 	while (!r.bad && r.left)
-		if (!decode_record(k, records, &r, ret_kept))
+		if (!decode_record(k, records, &r, ret_kept, seen))
 			return false;
 	return lr_r_done(&r);
 }

@@ -36,6 +36,8 @@ struct lr_state_record {
 	bool (*load)(struct lr_coordinator *k, struct lr_reader *r);
 };
 
+extern const struct lr_state_record lr_state_records[]; /* state.c */
+
 /* `records` ends with tag 0. False: no memory. */
 bool lr_state_encode(const struct lr_coordinator *k,
 		     const struct lr_state_record *records,

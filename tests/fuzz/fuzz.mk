@@ -5,12 +5,14 @@ fuzzers = \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_coord \
 	tests/fuzz/fuzz_donor \
+	tests/fuzz/fuzz_invitation \
 	tests/fuzz/fuzz_link \
 	tests/fuzz/fuzz_manifest \
 	tests/fuzz/fuzz_message \
 	tests/fuzz/fuzz_names \
 	tests/fuzz/fuzz_op \
 	tests/fuzz/fuzz_pool \
+	tests/fuzz/fuzz_state \
 	tests/fuzz/fuzz_txt \
 	tests/fuzz/fuzz_view \
 	tests/fuzz/fuzz_words
@@ -41,6 +43,9 @@ tests_fuzz_fuzz_coord_LDADD = $(fuzz_core) -lm
 tests_fuzz_fuzz_donor_SOURCES = tests/fuzz/fuzz_donor.c $(fuzz_main)
 tests_fuzz_fuzz_donor_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_donor_LDADD = $(fuzz_core)
+tests_fuzz_fuzz_invitation_SOURCES = tests/fuzz/fuzz_invitation.c $(fuzz_main)
+tests_fuzz_fuzz_invitation_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_invitation_LDADD = lib/net/liblrnet.la
 tests_fuzz_fuzz_link_SOURCES = tests/fuzz/fuzz_link.c $(fuzz_main)
 tests_fuzz_fuzz_link_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_link_LDADD = lib/net/liblrnet.la
@@ -64,6 +69,10 @@ tests_fuzz_fuzz_pool_SOURCES = tests/fuzz/fuzz_pool.c $(fuzz_main) \
 tests_fuzz_fuzz_pool_CFLAGS = $(pool_cflags)
 tests_fuzz_fuzz_pool_LDFLAGS = $(pool_ldflags)
 tests_fuzz_fuzz_pool_LDADD = $(XXHASH_LIBS) -lm
+tests_fuzz_fuzz_state_SOURCES = tests/fuzz/fuzz_state.c cli/pool_file.c \
+	$(fuzz_main)
+tests_fuzz_fuzz_state_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_state_LDADD = $(daemon_lanramd_LDADD)
 tests_fuzz_fuzz_txt_SOURCES = tests/fuzz/fuzz_txt.c $(fuzz_main)
 tests_fuzz_fuzz_txt_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_txt_LDADD = discovery/liblrdisco.la lib/core/liblrcore.la
