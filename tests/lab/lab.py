@@ -40,6 +40,12 @@ class Skip(Exception):
     """Cannot be shown here; says why."""
 
 
+def only_full(why):
+    """For LAB_FULL=1."""
+    if not FULL:
+        raise Skip(f"{why}; LAB_FULL=1")
+
+
 def wait_until(cond, deadline_s, what):
     """Polls cond until it is true; its value. Failure names `what`."""
     end = time.monotonic() + deadline_s
@@ -75,6 +81,8 @@ class Programs:
             self.env["LD_LIBRARY_PATH"] = libs
 
     def find(self, name):
+        if os.path.isabs(name):
+            return name
         dirs = os.environ.get("LANRAM_BIN", "").split(":")
         dirs = [d for d in dirs if d]
         dirs += [os.path.join(self.build, d)

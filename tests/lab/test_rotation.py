@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from lab import PROGRAMS, check, wait_until
+from lab import PROGRAMS, check, only_full, wait_until
 from pool import KIB, Ledger, Load, Pool
 from test_intruders import (CODES, DATA, HELLO, REQUESTER, fresh_key, intrude,
                             key_of, ports)
@@ -110,6 +110,7 @@ def waits_for(coordinator, host):
 def test_killed(lab):
     """Killed before the coordinator has heard of the new key, or after, and
     before it is in its place: the machine starts with the one that counts."""
+    only_full("starts a requester four times")
     p = Pool(lab, donors=("birch",))
     ledger = Ledger(p)
     mine = ledger.store(100, copies=1)

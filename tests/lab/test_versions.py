@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Machines that run different versions of lanram."""
+import os
+import re
+import subprocess
+
 from exposition import Metrics
-from lab import check, wait_until
+from lab import TOP, Skip, check, only_full, wait_until
 from pool import KIB, MIB, Pool, data_of
 
 
@@ -21,7 +25,7 @@ def use(p, seed):
 
 
 def mixed(lab, old, new):
-    """A pool of which some machines run a later version; both copies of what
+    """A pool of which some machines run another version; both copies of what
     is stored are on one of either."""
     p = Pool(lab, donors=("birch", "cedar"), start=False)
     programs = {"coordinator": new, "birch": new, "cedar": old,
@@ -48,6 +52,7 @@ def test_newer_coordinator(lab):
 
 def test_older_coordinator(lab):
     """And an older coordinator serves newer ones."""
+    only_full("as long as the other way round")
     mixed(lab, "lanramd-grown", "lanramd")
 
 
@@ -68,3 +73,51 @@ def test_apart(lab):
     wait_until(lambda: "upgrade that machine" in
                p.elm.lanram("status", expect=(0, 4)).err, 30,
                "the older requester is told to be upgraded")
+
+
+def git(*args):
+    r = subprocess.run(("git", "-C", TOP) + args, capture_output=True,
+                       text=True)
+    if r.returncode:
+        raise Skip(f"no history here: git {args[0]}: {r.stderr.strip()}")
+    return r.stdout.split()
+
+
+def earliest():
+    """The first commit that spoke the oldest version that we speak."""
+    at = "lib/wire/version.c"
+    with open(os.path.join(TOP, at)) as f:
+        ours = re.search(r"#define LR_PROTO_MIN (\d+)", f.read())[1]
+    # The oldest of the commits that brought the line in.
+    return git("log", "--format=%H", "-S", f"#define LR_PROTO_MAX {ours}",
+               "--reverse", "--", at)[0]
+
+
+def built(commit, into):
+    """lanramd of that commit. $LAB_EARLIER: a folder that keeps builds."""
+    into = os.path.join(os.environ.get("LAB_EARLIER", into), commit[:12])
+    program = os.path.join(into, "build", "daemon", "lanramd")
+    if not os.path.exists(program):
+        os.makedirs(into)
+        subprocess.run(
+            "git -C $TOP archive $COMMIT | tar x && autoreconf -fi && "
+            "mkdir build && cd build && ../configure CFLAGS='-g -O1' && "
+            "make -j2 daemon/lanramd", shell=True, cwd=into, check=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=os.environ | {"TOP": TOP, "COMMIT": commit})
+    return program
+
+
+def test_earlier_commit(lab):
+    """Machines of today with some of the first commit that
+    spoke a version that we speak, and the other way round."""
+    only_full("builds an earlier commit")
+    program = built(earliest(), lab.dir)
+    mixed(lab, "lanramd", program)
+
+
+def test_earlier_coordinator_commit(lab):
+    """And the coordinator is the earlier one's."""
+    only_full("builds an earlier commit")
+    program = built(earliest(), lab.dir)
+    mixed(lab, program, "lanramd")
