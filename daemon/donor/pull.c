@@ -8,6 +8,7 @@
  *   3 DONE: SYNCED is told to the coordinator; FULL: that is told, and the slot
  *     tried again after 10 s
  *   4 another INSTALL, or the slot left: what is out is forgotten on arrival
+ *   5 none of its sources can be asked: others have the turn, it rests for 2 s
  */
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@
 #include "daemon/log.h"
 
 #define FULL_AGAIN_MS 10000
+#define REST_MS 2000
 #define SHELF_MS 600000 /* as long as flapping is remembered */
 
 struct lr_pull *lr_pull_new(struct lr_shard *s)
@@ -42,6 +44,24 @@ static void cancel(struct lr_pull *p, unsigned i)
 		free(a);
 }
 
+/* Of a slot whose copies the coordinator does not hear, either: as if many
+ * were left, so behind all others. */
+static unsigned copies_of(const struct lr_pull *p, unsigned n)
+{
+	const struct lr_cfg *cfg = &p->s->slots[n].inst;
+
+	for (unsigned i = 0; i < cfg->n; i++) {
+		const struct lr_member *m =
+			cfg->src >> i & 1 ?
+				lr_view_member(&p->s->rx->view, cfg->mem[i]) :
+				NULL;
+
+		if (m && m->up)
+			return (unsigned)__builtin_popcount(cfg->src);
+	}
+	return LR_MEM_MAX;
+}
+
 void lr_pull_slot(struct lr_pull *p, unsigned n)
 {
 	const struct lr_slot *slot = &p->s->slots[n];
@@ -50,10 +70,11 @@ void lr_pull_slot(struct lr_pull *p, unsigned n)
 		if (p->active[i] && p->active[i]->slot == n)
 			cancel(p, i);
 	if (slot->status == LR_SLOT_SYNCING)
-		lr_turns_put(&p->turns, n,
-			     (unsigned)__builtin_popcount(slot->inst.src));
+		lr_turns_put(&p->turns, n, copies_of(p, n));
 	else
 		lr_turns_drop(&p->turns, n);
+	p->n_rest -= p->rests[n];
+	p->rests[n] = false;
 }
 
 void lr_pull_shelve(struct lr_pull *p, unsigned n)
@@ -88,6 +109,13 @@ static enum lr_err store_mark(struct lr_pull *p, struct pull_slot *a,
 	return lr_shard_put(p->s, a->slot, &e, true);
 }
 
+static void deactivate(struct lr_pull *p, const struct pull_slot *a)
+{
+	for (unsigned i = 0; i < PULL_ACTIVE; i++)
+		if (p->active[i] == a)
+			cancel(p, i);
+}
+
 static void ended(struct lr_pull *p, struct pull_slot *a, bool synced)
 {
 	struct lr_rec_slot_ce rec = { .slot = (uint16_t)a->slot,
@@ -103,15 +131,21 @@ static void ended(struct lr_pull *p, struct pull_slot *a, bool synced)
 		lr_enc_rec_slot_ce(&p->full_w, &rec);
 	p->s->slots_changed = true;
 	lr_reports_slot(p->s->reports, a->slot);
-	for (unsigned i = 0; i < PULL_ACTIVE; i++)
-		if (p->active[i] == a)
-			cancel(p, i);
+	deactivate(p, a);
 }
 
 static bool may_ask(struct lr_pull *p)
 {
 	return p->out < PULL_OUT && !p->s->stats.rest &&
 	       lr_pace_may(&p->pace, p->out_bytes);
+}
+
+static void rest(struct lr_pull *p, struct pull_slot *a)
+{
+	if (!p->n_rest++)
+		p->rest_ms = lr_now_ms() + REST_MS;
+	p->rests[a->slot] = true;
+	deactivate(p, a);
 }
 
 void pull_pump(struct lr_pull *p, struct pull_slot *a)
@@ -123,6 +157,8 @@ void pull_pump(struct lr_pull *p, struct pull_slot *a)
 		switch (act.what) {
 		case LR_SYNC_WAIT:
 			a->wake_ms = act.at_ms;
+			if (!a->out && p->turns.waiting)
+				rest(p, a);
 			return;
 		case LR_SYNC_SCAN:
 		case LR_SYNC_FETCH:
@@ -143,11 +179,25 @@ void pull_pump(struct lr_pull *p, struct pull_slot *a)
 	a->wake_ms = 1; /* no room for more requests now: next tick */
 }
 
+/* Whose copies fell silent since it was queued goes behind. */
+static bool take_turn(struct lr_pull *p, unsigned *ret)
+{
+	unsigned then, now;
+
+	while (lr_turns_take(&p->turns, ret, &then)) {
+		now = copies_of(p, *ret);
+		if (now <= then)
+			return true;
+		lr_turns_put(&p->turns, *ret, now);
+	}
+	return false;
+}
+
 static bool activate(struct lr_pull *p, unsigned i)
 {
 	struct pull_slot *a = calloc(1, sizeof *a);
 
-	if (!a || !lr_turns_take(&p->turns, &a->slot)) {
+	if (!a || !take_turn(p, &a->slot)) {
 		free(a);
 		return false;
 	}
@@ -231,13 +281,24 @@ static void try_full(struct lr_pull *p, uint64_t now_ms)
 	p->full_ms = now_ms + FULL_AGAIN_MS;
 	for (unsigned n = 0; n < LR_SLOTS; n++)
 		if (p->s->slots[n].status == LR_SLOT_SYNCING &&
-		    !lr_turns_waits(&p->turns, n) && !is_active(p, n))
+		    !lr_turns_waits(&p->turns, n) && !p->rests[n] &&
+		    !is_active(p, n))
+			lr_pull_slot(p, n);
+}
+
+static void try_rested(struct lr_pull *p, uint64_t now_ms)
+{
+	if (!p->n_rest || now_ms < p->rest_ms)
+		return;
+	for (unsigned n = 0; n < LR_SLOTS; n++)
+		if (p->rests[n])
 			lr_pull_slot(p, n);
 }
 
 void lr_pull_tick(struct lr_pull *p, uint64_t now_ms)
 {
 	try_full(p, now_ms);
+	try_rested(p, now_ms);
 	if (now_ms >= p->shelved_ms + SHELF_MS)
 		lr_store_drop_shelves(p->s->store);
 	pull_links_tick(p, now_ms);

@@ -29,6 +29,9 @@ struct repair;
 struct lr_pull {
 	struct lr_shard *s;
 	struct lr_turns turns;
+	bool rests[LR_SLOTS]; /* its sources could not be asked */
+	unsigned n_rest;
+	uint64_t rest_ms; /* when they are tried again */
 	struct pull_slot *active[PULL_ACTIVE];
 	unsigned out;
 	uint64_t out_bytes; /* of entries asked for */

@@ -28,7 +28,7 @@ static unsigned fewest(const struct lr_turns *t)
 	return level;
 }
 
-bool lr_turns_take(struct lr_turns *t, unsigned *ret_slot)
+bool lr_turns_take(struct lr_turns *t, unsigned *ret_slot, unsigned *ret_copies)
 {
 	unsigned level, slot = t->cursor;
 
@@ -40,5 +40,6 @@ bool lr_turns_take(struct lr_turns *t, unsigned *ret_slot)
 	t->cursor = (slot + 1) % LR_SLOTS;
 	lr_turns_drop(t, slot);
 	*ret_slot = slot;
+	*ret_copies = level - 1;
 	return true;
 }

@@ -17,7 +17,7 @@ struct lr_turns { /* all zero: nobody waits */
 
 void lr_turns_put(struct lr_turns *t, unsigned slot, unsigned copies);
 void lr_turns_drop(struct lr_turns *t, unsigned slot);
-bool lr_turns_take(struct lr_turns *t, unsigned *ret_slot);
+bool lr_turns_take(struct lr_turns *t, unsigned *ret_slot, unsigned *ret_copies);
 static inline bool lr_turns_waits(const struct lr_turns *t, unsigned slot)
 {
 	return t->level[slot] != 0;

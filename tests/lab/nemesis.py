@@ -100,7 +100,13 @@ class Nemesis:
             if not good:
                 raise Failure(f"{s['slots']} {s['recovery']} {s['reasons']}")
             return time.monotonic() - since >= WHOLE_FOR_S
-        wait_until(whole, WHOLE_S, "all slots whole again after a fault")
+        try:
+            wait_until(whole, WHOLE_S, "all slots whole again after a fault")
+        except Failure:
+            if not self.lingering:
+                raise
+            self.heal()  # two together may hold the only copies of a slot
+            wait_until(whole, WHOLE_S, "all slots whole again, all healed")
 
     # --- faults: each returns what heals it ----------------------------------
     def kill(self, f, host):

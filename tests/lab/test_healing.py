@@ -80,6 +80,31 @@ def pause(seconds):
     threading.Event().wait(seconds)
 
 
+def test_source_away(lab):
+    """Slots whose only copy is on a machine that is away wait for it; those
+    that have another are copied meanwhile."""
+    p = Pool(lab, donors=("birch", "cedar", "dogwood", "elder", "fir"))
+    ledger = Ledger(p)
+    for i in range(40):
+        ledger.store(100_000)
+    birch, elder, fir = (p.donor(n) for n in ("birch", "elder", "fir"))
+    birch.slow("1mbit")
+    elder.daemons["donor"].kill()
+    wait_until(lambda: p.status()["slots"]["short"], 20, "elder is missed")
+    birch.link("eth0", "down")
+    p.wait_state("birch", ("down",), 20)
+    fir.link("eth0", "down")
+    p.wait_state("fir", ("down",), 20)
+    wait_until(lambda: p.status()["slots"]["short"] == 0, 40,
+               "all that can be copied is")
+    check(p.status()["slots"]["unavailable"], "birch alone has some")
+    birch.slow(None)
+    for h in (birch, fir):
+        h.link("eth0", "up")
+    p.wait_whole(60, donors=4)
+    ledger.verify()
+
+
 def test_flapping(lab):
     """A donor that is silent for 2 s again and again: no more than one and a
     half times what it holds is copied on its account."""

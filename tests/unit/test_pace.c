@@ -189,11 +189,12 @@ static void test_any(void **state)
 static void test_turns(void **state)
 {
 	struct lr_turns t = { 0 };
+	unsigned left;
 	unsigned slot, last = 0, n = 0;
 	uint8_t copies[LR_SLOTS] = { 0 };
 
 	(void)state;
-	assert_false(lr_turns_take(&t, &slot));
+	assert_false(lr_turns_take(&t, &slot, &left));
 	for (unsigned i = 0; i < 3000; i++) {
 		slot = (unsigned)rnd(LR_SLOTS);
 		copies[slot] = (uint8_t)(1 + rnd(3));
@@ -207,8 +208,9 @@ static void test_turns(void **state)
 	for (unsigned i = 0; i < LR_SLOTS; i++)
 		n += copies[i] > 0;
 	assert_int_equal(t.waiting, n);
-	while (lr_turns_take(&t, &slot)) {
+	while (lr_turns_take(&t, &slot, &left)) {
 		assert_true(copies[slot] >= last && copies[slot] > 0);
+		assert_int_equal(left, copies[slot]);
 		last = copies[slot];
 		copies[slot] = 0;
 		n--;
