@@ -35,6 +35,7 @@ struct lr_base {
 	ino_t key_file;
 	struct lr_rotation { /* rotate.c */
 		struct lr_link *asker; /* NULL: gone */
+		struct lr_dev key;     /* the new one */
 		uint64_t req;
 		bool busy;
 	} rotation;

@@ -76,11 +76,12 @@ static void taken(struct lr_base *b)
 	char path[512];
 
 	key_path(b, path, sizeof path);
-	if (!lr_rotation_settle(path)) {
+	(void)lr_rotation_settle(path); /* or another daemon was quicker */
+	if (!lr_dev_eq(lr_rotate_look(b, false), &b->rotation.key)) {
 		answer(b, LR_E_IO,
-		       "the coordinator has the new key, but device.key.new "
-		       "cannot be renamed to device.key: do that, and restart "
-		       "the daemons of this machine");
+		       "the coordinator has the new key, but it cannot be put "
+		       "in its place: rename device.key.new to device.key, and "
+		       "restart the daemons of this machine");
 		return;
 	}
 	lr_info("this machine's key was replaced");
@@ -138,6 +139,7 @@ static enum lr_err ask(struct lr_base *b, struct lr_attach *a, char *why,
 		return err;
 	good = lr_rotation_sign(fresh, lr_attach_pool(a),
 				lr_identity_dev(b->identity), &m.key, proof);
+	b->rotation.key = *lr_identity_dev(fresh);
 	lr_identity_free(fresh);
 	if (!good) {
 		snprintf(why, cap, "out of memory");
