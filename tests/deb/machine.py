@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from lab import MORTAL, Host, LabError, Skip, check, wait_until
-from netns import PREFIX
+from netns import PREFIX, is_left_over
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # The folder with the packages: "now", and "next" with a higher version.
@@ -36,8 +36,12 @@ class Group:
     """A control group, and what was made in it."""
 
     def __init__(self, name):
-        self.dir = os.path.join(control_groups(),
-                                f"{PREFIX}{os.getpid()}-{name}")
+        parent = control_groups()
+        for left in glob.glob(os.path.join(parent, PREFIX + "*")):
+            if is_left_over(os.path.basename(left)):
+                self.dir = left
+                self.remove(0.1)
+        self.dir = os.path.join(parent, f"{PREFIX}{os.getpid()}-{name}")
         try:
             os.mkdir(self.dir)
         except OSError as e:
@@ -45,12 +49,14 @@ class Group:
 
     def remove(self, deadline_s=10):
         end = time.monotonic() + deadline_s
-        while os.path.isdir(self.dir) and time.monotonic() < end:
+        while os.path.isdir(self.dir):
             for path, _, _ in os.walk(self.dir, topdown=False):
                 try:
                     os.rmdir(path)
                 except OSError:
                     time.sleep(0.05)  # who is in it is about to end
+            if time.monotonic() > end:
+                break
 
 
 class Machine(Host):

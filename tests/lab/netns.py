@@ -72,7 +72,7 @@ def _is_alive(pid):
         return False
 
 
-def _is_left_over(name):
+def is_left_over(name):
     owner = name[len(PREFIX):].split("-")[0]
     return owner.isdigit() and not _is_alive(int(owner))
 
@@ -80,10 +80,10 @@ def _is_left_over(name):
 def clear_leftovers():
     """Namespaces and folders of labs that no longer run."""
     for name in all_names():
-        if _is_left_over(name):
+        if is_left_over(name):
             delete(name)
     for path in glob.glob(os.path.join(tempfile.gettempdir(), PREFIX + "*")):
-        if _is_left_over(os.path.basename(path)) and \
+        if is_left_over(os.path.basename(path)) and \
                 not os.environ.get("LAB_KEEP"):
             shutil.rmtree(path, ignore_errors=True)
 
