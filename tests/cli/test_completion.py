@@ -144,7 +144,7 @@ donor_role: {{ listen = "127.0.0.1:0"; lend = "64MiB"; reserve = "1%"; }};
 
 def test_commands(sh, pool):
     """Every command that the help names is offered, and no other one."""
-    names = re.findall(r"^  ([a-z]+) ", pool.run("--help").decode(), re.M)
+    names = re.findall(r"^  ([a-z-]+) ", pool.run("--help").decode(), re.M)
     check(len(names) > 20, names)
     check(sorted(sh.tab("lanram ")[1]) == sorted(names), "all of them")
     for name in names:
@@ -156,7 +156,7 @@ def test_commands(sh, pool):
 
 def test_options(sh, pool):
     """Every option of every command's help is offered after it."""
-    names = re.findall(r"^  ([a-z]+) ", pool.run("--help").decode(), re.M)
+    names = re.findall(r"^  ([a-z-]+) ", pool.run("--help").decode(), re.M)
     for name in names:
         out = pool.run(name, "--help").decode()
         want = re.findall(r"^  (?:-\w, |    )(--[a-z-]+)", out, re.M)
