@@ -39,7 +39,7 @@ static const struct mutant {
 	{ "no-write-back", THEME_SHORT, 500, 0 },
 	{ "old-entries-kept-at-install", THEME_SHORT, 500, 0 },
 	{ "passed-on-late", THEME_SWEEP, 400, 0 },
-	{ "passed-on-unadmitted", THEME_SHORT, 2000, 0 },
+	{ "passed-on-unadmitted", THEME_SHORT, 2000, 1400 },
 	{ "proof-of-known-synced", THEME_SHORT, 1000, 0 },
 	{ "register-read-from-one-copy", THEME_SHORT, 500, 0 },
 	{ "removed-before-synced", THEME_SHORT, 1000, 0 },
