@@ -140,6 +140,10 @@ void lr_link_connected(struct lr_link *link)
 	getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 	if (error) {
 		lr_link_fail(link, lr_err_of_errno(error));
+	} else if (link->ssl && link->server) {
+		/* It waits to be spoken to: beginning costs 48 KiB. */
+		link->state = LINK_HANDSHAKE;
+		lr_link_poll(link);
 	} else if (link->ssl) {
 		link->state = LINK_HANDSHAKE;
 		lr_link_tls_handshake(link);
