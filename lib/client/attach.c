@@ -443,48 +443,6 @@ void lr_attach_again(struct lr_attach *a)
 	drop_link(a, LR_E_CLOSED);
 }
 
-const struct lr_dev *lr_attach_device(const struct lr_attach *a)
-{
-	return lr_dev_is_zero(&a->device) ? &a->o.self : &a->device;
-}
-
-enum lr_here_state lr_attach_state(const struct lr_attach *a)
-{
-	return a ? a->state : LR_HERE_READY;
-}
-
-struct lr_link *lr_attach_link(const struct lr_attach *a)
-{
-	return a && a->state == LR_HERE_READY ? a->link : NULL;
-}
-
-const struct lr_dev *lr_attach_pool(const struct lr_attach *a)
-{
-	static const struct lr_dev unknown;
-
-	return a ? &a->pool : &unknown;
-}
-
-const char *lr_attach_code(const struct lr_attach *a)
-{
-	return a ? a->code : "";
-}
-
-const char *lr_attach_text(const struct lr_attach *a)
-{
-	return a ? a->text : "";
-}
-
-const char *lr_attach_host(const struct lr_attach *a)
-{
-	return a ? a->host : "";
-}
-
-const char *lr_attach_address(const struct lr_attach *a)
-{
-	return a ? a->address : "";
-}
-
 static void freed_cb(uv_handle_t *h)
 {
 	free(h->data);

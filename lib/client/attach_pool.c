@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which pool an attach belongs to, and where its coordinator may be. */
+/* Which pool an attach belongs to, where its coordinator may be, and what is
+ * known of both. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -121,4 +122,52 @@ void lr_attach_no_candidates(struct lr_attach *a)
 {
 	a->n_cand = 0;
 	a->next = 0;
+}
+
+/* --- how it stands -------------------------------------------------------- */
+
+const struct lr_dev *lr_attach_device(const struct lr_attach *a)
+{
+	static const struct lr_dev nobody;
+
+	if (!a)
+		return &nobody;
+	return lr_dev_is_zero(&a->device) ? &a->o.self : &a->device;
+}
+
+enum lr_here_state lr_attach_state(const struct lr_attach *a)
+{
+	return a ? a->state : LR_HERE_READY;
+}
+
+struct lr_link *lr_attach_link(const struct lr_attach *a)
+{
+	return a && a->state == LR_HERE_READY ? a->link : NULL;
+}
+
+const struct lr_dev *lr_attach_pool(const struct lr_attach *a)
+{
+	static const struct lr_dev unknown;
+
+	return a ? &a->pool : &unknown;
+}
+
+const char *lr_attach_code(const struct lr_attach *a)
+{
+	return a ? a->code : "";
+}
+
+const char *lr_attach_text(const struct lr_attach *a)
+{
+	return a ? a->text : "";
+}
+
+const char *lr_attach_host(const struct lr_attach *a)
+{
+	return a ? a->host : "";
+}
+
+const char *lr_attach_address(const struct lr_attach *a)
+{
+	return a ? a->address : "";
 }
