@@ -206,13 +206,7 @@ static void ask_slots(struct sim *s, struct conn *c)
 
 static void tell_event(struct sim *s, const struct lr_coord_act *a)
 {
-	static const char *const names[] = {
-		"JOINED", "SUSPECT", "CLEARED", "LEFT", "DOWN",
-		"RETURNED_EMPTY", "UNAVAILABLE", "LOST", "HEALED", "DRAINED",
-		"FULL", "WAITING",
-	};
-
-	SAY(s, "coordinator: %s dev %d x%llu", names[a->event],
+	SAY(s, "coordinator: %s dev %d x%llu", lr_event_name(a->event),
 	    a->inc ? (int)donor_dev(a->inc) : -1,
 	    (unsigned long long)a->count);
 	if (a->event == LR_EVENT_LOST)
@@ -349,6 +343,15 @@ static void take_view_get(struct sim *s, struct conn *c)
 	net_send(s, c, 0, r);
 }
 
+static void take_beat(struct sim *s, const struct msg *m)
+{
+	if (!lr_view_member(lr_coord_view(s->coord), m->inc))
+		return;
+	if (m->beat.pressure >= LR_PRESSURE_HARD)
+		s->donor[donor_dev(m->inc)].hard_ms = s->now;
+	lr_coord_beat(s->coord, m->inc, &m->beat, s->now);
+}
+
 static void take(struct sim *s, struct conn *c, struct msg *m)
 {
 	switch (m->type) {
@@ -368,8 +371,7 @@ static void take(struct sim *s, struct conn *c, struct msg *m)
 		take_slots(s, c, m);
 		break;
 	case MSG_BEAT:
-		if (lr_view_member(lr_coord_view(s->coord), m->inc))
-			lr_coord_beat(s->coord, m->inc, &m->beat, s->now);
+		take_beat(s, m);
 		break;
 	case MSG_PROBED:
 		lr_coord_reached(s->coord, m->inc, s->now);

@@ -400,7 +400,8 @@ static void beat(struct sim *s, struct donor *d)
 	b = &m->beat;
 	m->inc = d->inc;
 	b->tick = d->tick;
-	b->lent = d->lent;
+	b->lent = d->pressure ? d->stays : d->lent;
+	b->pressure = (enum lr_pressure)d->pressure;
 	b->used = d->entries;
 	b->max_prom = d->ag.rx.view.epoch;
 	for (unsigned i = 0; i < s->p.nslots; i++) {

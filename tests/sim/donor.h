@@ -93,6 +93,9 @@ struct repair {
 
 struct donor {
 	unsigned node, dev;
+	unsigned pressure; /* its host's: enum lr_pressure */
+	uint64_t stays;	   /* bytes that may be lent then */
+	uint64_t hard_ms;  /* when the coordinator heard last that it wants it */
 	uint64_t inc, tick;
 	uint32_t life;
 	struct agent ag;

@@ -90,6 +90,8 @@ void list_report(struct sim *s, struct conn *c, const struct msg *m)
 		s->listed_ce[m->slot] = m->ce;
 	}
 	s->holds[m->slot] = m->val > 0;
+	if (s->p.theme == THEME_PRESSED) /* as if entries were that large */
+		lr_coord_slot_usage(s->coord, m->slot, m->val, m->val << 20);
 }
 
 /* --- questions ------------------------------------------------------------------ */

@@ -502,6 +502,7 @@ static void heal_donor(struct sim *s, struct donor *d)
 		d->lent *= 2; /* that is how more room shows */
 	d->cap = UINT32_MAX / 2;
 	d->slow_permille = 0;
+	d->pressure = LR_PRESSURE_CALM;
 	if (d->draining)
 		undrain_cb(s, d, 0);
 }

@@ -39,6 +39,7 @@ enum theme {
 	THEME_SWEEP, /* writers that sleep, TOMBs that are collected */
 	THEME_SLOW, /* stores take seconds while configurations change */
 	THEME_RESTORED, /* the coordinator starts from old copies of its state */
+	THEME_PRESSED,	/* donors want their RAM back */
 };
 
 struct profile { /* drawn for each run */
@@ -68,5 +69,8 @@ void nemesis_crash(struct sim *s);
 void nemesis_coord_crash(struct sim *s, void *arg, uint64_t x);
 void nemesis_export(struct sim *s, void *arg, uint64_t x); /* and import */
 void nemesis_confirm(struct sim *s); /* an admin: nobody else will come */
+
+/* nemesis_ram.c */
+void nemesis_press(struct sim *s, void *arg, uint64_t x);
 
 #endif

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The coordinator may have slept between that and the decision. */
+#define HARD_MS 20000
+
 static bool same_cfg(const struct lr_cfg *a, const struct lr_cfg *b)
 {
 	return a->n == b->n && a->src == b->src && a->lost == b->lost &&
@@ -150,7 +153,7 @@ void oracle_sealed(struct sim *s, const struct msg *m)
 }
 
 /* A removal on purpose leaves as many synced copies as there can be. Who was
- * told to stop does not wait for all of them. */
+ * told to stop does not wait for all of them, nor who wants its RAM back. */
 static void check_removed(struct sim *s, unsigned slot,
 			  const struct lr_cfg *old, const struct lr_cfg *cfg)
 {
@@ -163,6 +166,7 @@ static void check_removed(struct sim *s, unsigned slot,
 		struct donor *d = donor_of(s, old->mem[i]);
 
 		if (!d || lr_cfg_index(cfg, old->mem[i]) >= 0 || d->leaving ||
+		    (d->hard_ms && s->now < d->hard_ms + HARD_MS) ||
 		    !could_be_source(s, old, i, slot, cfg->ce) ||
 		    !s->ack[d->dev][slot].heard)
 			continue;

@@ -54,7 +54,7 @@ static void draw_faults(struct sim *s, struct profile *p)
 		p->faults = (p->faults & (uint32_t)sim_random(s)) | slow |
 			    1u << F_SLOW;
 	if (p->theme == THEME_SHORT || p->theme == THEME_SLOW ||
-	    p->theme == THEME_RESTORED)
+	    p->theme == THEME_RESTORED || p->theme == THEME_PRESSED)
 		p->faults &= ~slow;
 	if (p->theme == THEME_SLOW)
 		p->faults |= 1u << F_SLOW | 1u << F_LAG | 1u << F_ROLL;
@@ -81,6 +81,8 @@ void nemesis_draw_profile(struct sim *s)
 	p->theme = draw_theme(s);
 	if (s->seed % 16 == 15)
 		p->theme = THEME_RESTORED;
+	if (s->seed % 16 == 13)
+		p->theme = THEME_PRESSED;
 	if (s->theme)
 		p->theme = s->theme;
 	draw_sizes(s, p);

@@ -215,6 +215,8 @@ static void begin(struct sim *s)
 	sim_at(s, s->now + 1500, nemesis_next, NULL, 0);
 	if (s->p.theme == THEME_RESTORED)
 		sim_at(s, s->now + 1500, nemesis_export, NULL, 0);
+	if (s->p.theme == THEME_PRESSED)
+		sim_at(s, s->now + 1500, nemesis_press, NULL, 0);
 }
 
 /* Who sleeps is let sleep. */

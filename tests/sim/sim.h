@@ -17,7 +17,8 @@
  *   list.c     the catalogue at the coordinator, and who wants the list
  *   work.c     what clients do: registers; object.c, name.c, find.c the rest
  *   profile.c  what a run is like
- *   nemesis.c  what goes wrong; nemesis_coord.c with the coordinator
+ *   nemesis.c  what goes wrong; nemesis_coord.c with the coordinator,
+ *              nemesis_ram.c with the donors' RAM
  *   oracle.c   what must hold, known by nobody in the pool: oracle_cfg.c of
  *              configurations, oracle_end.c of what clients saw
  *   lin.c      is a history of a register linearizable; cas.c of a name
