@@ -141,7 +141,7 @@ void lr_peer_free(struct lr_peer *p)
 		lr_dial_stop(p->dial);
 	p->s = NULL;
 	if (p->link)
-		lr_link_close(p->link, LR_E_OK);
+		lr_link_close(p->link, LR_E_CLOSED);
 	else
 		free(p);
 }

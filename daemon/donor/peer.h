@@ -14,6 +14,6 @@ struct lr_peer *lr_peer_new(struct lr_shard *s, uint64_t member, uint8_t role);
 /* Open, or NULL: not yet, or never again. */
 struct lr_link *lr_peer_link(const struct lr_peer *p);
 bool lr_peer_has_failed(const struct lr_peer *p);
-void lr_peer_free(struct lr_peer *p); /* asynchronous */
+void lr_peer_free(struct lr_peer *p); /* asynchronous; what waits is dropped */
 
 #endif
