@@ -241,6 +241,14 @@ void serve_drop_slow(struct slow_put *p)
 	free(p);
 }
 
+/* What waited too long unread may belong to operations that are over. */
+static bool too_late(struct sim *s, const struct msg *m)
+{
+	return s->now - m->arrived > STALE_MS && !LR_MUTANT("late-link-read");
+}
+
+/* A donor collects no TOMB between admitting a PUT and applying it, so none is
+ * applied after a long sleep; slow ones here only stand for SEALs between. */
 static void slow_cb(struct sim *s, void *arg, uint64_t life)
 {
 	struct donor *d = arg;
@@ -261,7 +269,10 @@ static void slow_cb(struct sim *s, void *arg, uint64_t life)
 			continue;
 		}
 		*at = p->next;
-		if (net_alive(&l, 1)) {
+		if (too_late(s, &m)) {
+			if (net_alive(&l, 1))
+				net_close(s, l.c, 1);
+		} else if (net_alive(&l, 1)) {
 			apply_and_tell(s, d, l.c, &m);
 		} else {
 			struct lr_tag tag;
@@ -367,12 +378,6 @@ static void serve_view(struct sim *s, struct donor *d, struct conn *c)
 	r = net_msg(s, MSG_VIEW);
 	coord_whole_view(&d->ag.rx.view, r);
 	net_send(s, c, 0, r);
-}
-
-/* What waited too long unread may belong to operations that are over. */
-static bool too_late(struct sim *s, const struct msg *m)
-{
-	return s->now - m->arrived > STALE_MS && !LR_MUTANT("late-link-read");
 }
 
 void serve_recv(struct sim *s, struct donor *d, struct conn *c, struct msg *m)
