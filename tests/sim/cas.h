@@ -35,7 +35,8 @@ struct cas_op {
 	bool blind;
 };
 
-/* At first there is nothing. Sorts `h` by inv. */
+/* At first there is nothing. Changes `h`: its order, and that what somebody saw
+ * was done by then. */
 bool cas_check(struct cas_op *h, size_t n);
 /* What the op does to `state`; false: it cannot have happened there. */
 bool cas_step(const struct cas_op *op, uint64_t state, uint64_t *ret);
