@@ -204,10 +204,10 @@ static void find_installed(struct sim *s, unsigned slot, struct lr_cfg *ret)
 {
 	*ret = (struct lr_cfg){ 0 };
 	for (unsigned i = 0; i < s->n_devs; i++) {
-		const struct lr_cfg *inst = &s->donor[i].slot[slot].st.inst;
+		const struct donor *d = &s->donor[i];
 
-		if (s->node[s->donor[i].node].up && inst->ce > ret->ce)
-			*ret = *inst;
+		if (s->node[d->node].up && d->slot[slot].st.inst.ce > ret->ce)
+			*ret = d->slot[slot].st.inst;
 	}
 }
 
