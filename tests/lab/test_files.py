@@ -252,7 +252,11 @@ def test_ttl(lab):
     begin = time.monotonic()
     stay = store_text(p.elm, "stays", b"x")
     goes = store_text(p.elm, "goes", b"y" * 400000, "--ttl", "4s")
-    rows = {o["id"]: o for o in p.elm.json("list")}
+
+    def listed():
+        rows = {o["id"]: o for o in p.elm.json("list")}
+        return goes in rows and stay in rows and rows
+    rows = wait_until(listed, 3, "both are listed")
     check(rows[goes]["expires"] and not rows[stay]["expires"], f"{rows}")
     if time.monotonic() - begin < 3:
         check(len(p.elm.lanram("retrieve", goes).out) == 400000, "before")
