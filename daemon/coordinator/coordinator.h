@@ -170,6 +170,10 @@ struct lr_peer *lr_peers_donor(struct lr_coordinator *k, uint64_t inc);
 bool lr_peers_revoke(struct lr_coordinator *k, const struct lr_dev *dev);
 void lr_peers_close_all(struct lr_coordinator *k);
 
+/* reach.c: the rules are told whether it is there. */
+void lr_donor_probe(struct lr_coordinator *k, const struct lr_coord_act *a);
+void lr_donor_connect(struct lr_coordinator *k, uint64_t inc);
+
 /* donors.c */
 void lr_donor_greet(struct lr_peer *p); /* admitted: ask for its slots */
 bool lr_donor_frame(struct lr_peer *p, const struct lr_frame *f);
@@ -177,8 +181,6 @@ void lr_donor_closed(struct lr_peer *p);
 void lr_donor_seal(struct lr_coordinator *k, const struct lr_coord_act *a);
 void lr_donor_install(struct lr_coordinator *k, const struct lr_coord_act *a);
 void lr_donor_slots_get(struct lr_coordinator *k, uint64_t inc);
-void lr_donor_probe(struct lr_coordinator *k, const struct lr_coord_act *a);
-void lr_donor_connect(struct lr_coordinator *k, uint64_t inc);
 void lr_donor_may_leave(struct lr_coordinator *k, uint64_t inc);
 
 /* rebalance.c */

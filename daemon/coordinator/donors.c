@@ -15,10 +15,8 @@
 #define SLOTS_A_FRAME 4096
 #define SLOTS_MS 5000
 #define SEAL_MS 10000
-#define PROBE_MS 1500
-#define CONNECT_MS 1000
 #define LENT_MS 1500
-#define CUT_OFF_MS    60000
+#define CUT_OFF_MS 60000
 
 /* --- reports of slots ------------------------------------------------------ */
 
@@ -247,90 +245,7 @@ void lr_donor_install(struct lr_coordinator *k, const struct lr_coord_act *a)
 	}
 }
 
-/* --- is it there? ------------------------------------------------------------ */
-
-struct check {
-	struct lr_coordinator *k;
-	uint64_t inc;
-};
-
-static void check_done(struct check *c, bool reached, bool refused)
-{
-	if (!c->k->stopped) {
-		if (reached)
-			lr_coord_reached(c->k->rules, c->inc, lr_now_ms());
-		else if (refused)
-			lr_coord_refused(c->k->rules, c->inc, lr_now_ms());
-		lr_coordinator_act(c->k);
-	}
-	free(c);
-}
-
-static void connected_cb(struct lr_link *link, enum lr_err why, void *arg)
-{
-	if (link)
-		lr_link_close(link, LR_E_OK);
-	check_done(arg, link != NULL, why == LR_E_REFUSED);
-}
-
-static void probed_cb(struct lr_link *link, enum lr_err err,
-		      const struct lr_frame *f, void *arg)
-{
-	struct lr_msg_done m;
-
-	(void)link;
-	check_done(arg,
-		   !err && f->h.type == LR_M_DONE &&
-			   lr_dec_done(f->meta, f->h.meta, &m) &&
-			   m.err == LR_E_OK,
-		   false);
-}
-
-static struct check *check_new(struct lr_coordinator *k, uint64_t inc)
-{
-	struct check *c = malloc(sizeof *c);
-
-	if (c)
-		*c = (struct check){ k, inc };
-	return c;
-}
-
-static void connect_close_cb(struct lr_link *link, enum lr_err why, void *arg)
-{
-	(void)link, (void)why, (void)arg;
-}
-
-void lr_donor_connect(struct lr_coordinator *k, uint64_t inc)
-{
-	static const struct lr_link_ops ops = { .close_cb = connect_close_cb };
-	const struct lr_member *m = lr_view_member(lr_coord_view(k->rules),
-						   inc);
-	struct lr_link_options opt = { .tls = k->pool_tls,
-				       .connect_ms = CONNECT_MS };
-	struct check *c = m ? check_new(k, inc) : NULL;
-
-	if (!c)
-		return;
-	opt.peer = lr_member_key(m);
-	if (!lr_dial_start(&k->b.loop, m->addrs, &opt, &ops, NULL,
-			   connected_cb, c))
-		free(c);
-}
-
-void lr_donor_probe(struct lr_coordinator *k, const struct lr_coord_act *a)
-{
-	const struct lr_member *t = lr_view_member(lr_coord_view(k->rules),
-						   a->target);
-	struct lr_peer *p = lr_peers_donor(k, a->inc);
-	struct check *c = t && p ? check_new(k, a->target) : NULL;
-	struct lr_msg_probe m;
-
-	if (!c)
-		return;
-	m = (struct lr_msg_probe){ *lr_member_key(t), t->inc,
-				    lr_str(t->addrs) };
-	LR_REQUEST(p->link, PROBE, probe, &m, NULL, PROBE_MS, probed_cb, c);
-}
+/* --- the end of a link ------------------------------------------------------- */
 
 void lr_donor_closed(struct lr_peer *p)
 {
