@@ -25,7 +25,7 @@ tui_liblrtui_la_SOURCES = \
 	tui/screen.h \
 	tui/simulate.c \
 	tui/simulate_i.h \
-	tui/simulate_pool.c \
+	tui/simulate_pool.c tui/simulate_show.c \
 	tui/source.h \
 	tui/top.c \
 	tui/top.h \

@@ -59,7 +59,11 @@ struct sim {
 	uint64_t slot_bytes;
 };
 
-/* Below so much; 0: any. */
+/* simulate_show.c: into the model. */
+void tui_sim_show(struct sim *s);
+void tui_sim_show_here(struct sim *s); /* this machine alone */
+
+/* simulate_pool.c. Below so much; 0: any. */
 uint64_t tui_sim_draw(struct sim *s, uint64_t below);
 uint64_t tui_sim_unix_ms(const struct sim *s);
 /* STEP_MS pass. True: often enough to show it. */
