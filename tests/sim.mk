@@ -10,7 +10,7 @@ sim_sources = \
 	tests/sim/cas.h \
 	tests/sim/client.h \
 	tests/sim/coord.c \
-	tests/sim/donor.c \
+	tests/sim/donor.c tests/sim/donor_slots.c \
 	tests/sim/donor.h \
 	tests/sim/find.c \
 	tests/sim/forward.c \

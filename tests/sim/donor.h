@@ -128,13 +128,21 @@ void donor_recv(struct sim *s, struct donor *d, struct conn *c, struct msg *m);
 void donor_attach(struct sim *s, void *arg, uint64_t life);
 struct donor *donor_of(struct sim *s, uint64_t inc); /* NULL: not alive */
 unsigned donor_dev(uint64_t inc);
+
+/* donor_slots.c */
+void donor_seal(struct sim *s, struct donor *d, struct conn *c, struct msg *m);
+void donor_install(struct sim *s, struct donor *d, struct conn *c,
+		   struct msg *m);
+void donor_tell_slots(struct sim *s, struct donor *d, struct conn *c);
+void donor_tell(struct sim *s, struct donor *d); /* SYNCED and FULL, as lists */
+/* What was admitted and is not applied: its sender is told that it failed. */
+void donor_kill_slow(struct sim *s, struct donor *d, unsigned slot);
+
 /* shelf.c */
 void shelf_take_slot(struct donor *d, unsigned slot);
 bool shelf_give(struct sim *s, struct donor *d, unsigned slot,
 		const struct lr_sync_entry *want, uint32_t key);
 void shelf_drop(struct dslot *ds);
-void donor_kill_slow(struct sim *s, struct donor *d, unsigned slot);
-void donor_tell(struct sim *s, struct donor *d);
 
 /* serve.c */
 void serve_recv(struct sim *s, struct donor *d, struct conn *c, struct msg *m);

@@ -44,6 +44,19 @@ static void cut(struct kit *k, unsigned a, unsigned b, bool cut)
 	kit_cut(k, b, cut);
 }
 
+/* Exported; then two join whom the export does not know, and slots move. */
+static struct export moved_on(struct kit *k)
+{
+	struct export e;
+
+	kit_pool(k, 2, 4);
+	e = export(k);
+	kit_start(k, 2);
+	kit_start(k, 3);
+	kit_run(k, 5000);
+	return e;
+}
+
 static unsigned count_lost(const struct kit *k)
 {
 	unsigned n = 0;
@@ -78,11 +91,7 @@ static void old_copy(void **state)
 	unsigned seals;
 
 	(void)state;
-	kit_pool(&k, 2, 4);
-	e = export(&k);
-	kit_start(&k, 2);
-	kit_start(&k, 3);
-	kit_run(&k, 5000);
+	e = moved_on(&k);
 	assert_true(kit_healed(&k));
 	seen = lr_coord_view(k.c)->epoch;
 	import(&k, &e, false);
@@ -133,11 +142,7 @@ static bool before_a_move(struct kit *k)
 	struct export e;
 	bool waits;
 
-	kit_pool(k, 2, 4);
-	e = export(k);
-	kit_start(k, 2);
-	kit_start(k, 3);
-	kit_run(k, 5000);
+	e = moved_on(k);
 	import(k, &e, true);
 	cut(k, 2, 3, true);
 	kit_coord_start(k);
@@ -197,11 +202,7 @@ static void doubt_is_kept(void **state)
 	struct export e;
 
 	(void)state;
-	kit_pool(&k, 2, 4);
-	e = export(&k);
-	kit_start(&k, 2);
-	kit_start(&k, 3);
-	kit_run(&k, 5000);
+	e = moved_on(&k);
 	import(&k, &e, false); /* seen by itself */
 	cut(&k, 2, 3, true);
 	kit_coord_start(&k);
@@ -271,11 +272,7 @@ static void confirmed_after_a_move(void **state)
 	struct export e;
 
 	(void)state;
-	kit_pool(&k, 2, 4);
-	e = export(&k);
-	kit_start(&k, 2);
-	kit_start(&k, 3);
-	kit_run(&k, 5000);
+	e = moved_on(&k);
 	import(&k, &e, true);
 	kit_kill(&k, 2, true);
 	kit_kill(&k, 3, true);
