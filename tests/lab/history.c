@@ -8,7 +8,7 @@
  *
  * OBJECTS: a file that all clients append to, so that each retrieves what others
  * have stored. Exit: 0, or 1 with a reason. */
-#include "tests/lab/history.h"
+#include "tests/lab/history_i.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,34 +24,8 @@
 
 #define REGISTERS 25
 #define REMOVABLE 5 /* the first of them are removed now and then */
-#define NAMES 25
-#define OBJECTS_MAX 60 /* of one client at a time */
-#define RECORD 96
-#define SIZE_MAX_BYTES (700u << 10)
+#define RECORD	  96
 #define THINK_MS 25
-
-struct known { /* of a name, since it was last seen */
-	struct lanram_tag tag;
-	uint64_t value; /* 0: not seen */
-};
-
-struct object {
-	char id[LANRAM_ID_TEXT];
-	uint64_t value;
-	uint32_t size;
-};
-
-struct history {
-	struct lanram *p;
-	unsigned client;
-	uint64_t rng, count;
-	int shared;
-	struct known names[NAMES];
-	struct object mine[OBJECTS_MAX + 1];
-	unsigned n_mine;
-	uint64_t start;
-	uint8_t *buf;
-};
 
 static volatile sig_atomic_t ending;
 
@@ -61,159 +35,25 @@ static void on_term(int number)
 	ending = 1;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static uint32_t draw(struct history *h, uint32_t below)
-{
-	h->rng = history_mix(h->rng);
-	return (uint32_t)(h->rng >> 32) % below;
-}
-
 /* Some keys are everybody's favourites. */
 static unsigned favour(struct history *h, unsigned n)
 {
-	return draw(h, draw(h, n) + 1);
-}
-
-/* --- values ------------------------------------------------------------------ */
-
-static void fill(uint8_t *buf, uint64_t value, uint32_t size)
-{
-	uint64_t x = value;
-
-	memcpy(buf, &value, 8);
-	memcpy(buf + 8, &size, 4);
-	for (uint32_t i = VALUE_MIN; i < size; i++) {
-		if (i % 8 == 4 || i == VALUE_MIN)
-			x = history_mix(x);
-		buf[i] = (uint8_t)(x >> i % 8 * 8);
-	}
-}
-
-/* 0: bytes that nobody wrote. */
-static uint64_t value_of(const uint8_t *data, size_t size)
-{
-	uint64_t value;
-	uint8_t *want;
-	bool same;
-
-	if (size < VALUE_MIN || size > SIZE_MAX_BYTES)
-		return 0;
-	memcpy(&value, data, 8);
-	want = malloc(size);
-	if (!want)
-		abort();
-	fill(want, value, (uint32_t)size);
-	same = memcmp(want, data, size) == 0;
-	free(want);
-	return same ? value : 0;
-}
-
-static uint64_t new_value(struct history *h)
-{
-	return (uint64_t)h->client << 40 | ++h->count;
-}
-
-/* Mostly small; some of several chunks. */
-static uint32_t random_size(struct history *h, uint32_t max)
-{
-	uint32_t limit = 1u << (5 + draw(h, 16));
-
-	if (limit > max)
-		limit = max;
-	return VALUE_MIN + draw(h, limit - VALUE_MIN);
-}
-
-/* --- lines ------------------------------------------------------------------- */
-
-static const char *result_of(enum lanram_err err)
-{
-	switch (err) {
-	case LANRAM_OK:
-		return "ok";
-	case LANRAM_ABSENT:
-		return "absent";
-	case LANRAM_CONFLICT:
-		return "conflict";
-	case LANRAM_UNKNOWN:
-		return "unknown";
-	case LANRAM_LOST:
-		return "lost";
-	default:
-		return "failed";
-	}
-}
-
-static void begin(struct history *h)
-{
-	h->start = now_ns();
-}
-
-static void line(struct history *h, const char *kind, const char *key,
-		 uint64_t value, const char *want, const char *result,
-		 const struct lanram_tag *tag)
-{
-	char text[LANRAM_TAG_TEXT] = "-";
-
-	if (tag)
-		lanram_tag_format(tag, text);
-	printf("%" PRIu64 " %" PRIu64 " %u %s %s %" PRIu64 " %s %s %s\n",
-	       h->start, now_ns(), h->client, kind, key, value, want, result,
-	       text);
-}
-
-/* Reasons go to stderr: for people, not for the checker. */
-static void reason(struct history *h, const char *kind, const char *key,
-		   enum lanram_err err)
-{
-	if (err != LANRAM_OK && err != LANRAM_ABSENT && err != LANRAM_CONFLICT)
-		fprintf(stderr, "%" PRIu64 " %s %s: %s\n", h->start / 1000000,
-			kind, key, lanram_error(h->p));
-}
-
-static void report(struct history *h, const char *kind, const char *key,
-		   uint64_t value, const char *want, enum lanram_err err,
-		   const struct lanram_tag *tag)
-{
-	line(h, kind, key, value, want, result_of(err),
-	     err == LANRAM_OK ? tag : NULL);
-	reason(h, kind, key, err);
-}
-
-static void report_read(struct history *h, const char *kind, const char *key,
-			void *data, size_t size, enum lanram_err err,
-			const struct lanram_tag *tag, uint64_t *ret)
-{
-	uint64_t value = err ? 0 : value_of(data, size);
-
-	*ret = value;
-	if (!err && !value)
-		line(h, kind, key, 0, "-", "wrong", tag);
-	else
-		report(h, kind, key, value, "-", err, tag);
-	if (!err)
-		free(data);
+	return history_draw(h, history_draw(h, n) + 1);
 }
 
 /* --- registers --------------------------------------------------------------- */
 
 static void register_write(struct history *h, const char *key)
 {
-	uint64_t value = new_value(h);
-	uint32_t size = random_size(h, 64 << 10);
+	uint64_t value = history_new_value(h);
+	uint32_t size = history_size(h, 64 << 10);
 	struct lanram_tag tag;
 	enum lanram_err err;
 
-	fill(h->buf, value, size);
-	begin(h);
+	history_fill(h->buf, value, size);
+	history_begin(h);
 	err = lanram_register_write(h->p, key, h->buf, size, &tag);
-	report(h, "rw", key, value, "-", err, &tag);
+	history_report(h, "rw", key, value, "-", err, &tag);
 }
 
 static void register_read(struct history *h, const char *key)
@@ -224,9 +64,9 @@ static void register_read(struct history *h, const char *key)
 	size_t size = 0;
 	enum lanram_err err;
 
-	begin(h);
+	history_begin(h);
 	err = lanram_register_read(h->p, key, &data, &size, &tag);
-	report_read(h, "rr", key, data, size, err, &tag, &value);
+	history_report_read(h, "rr", key, data, size, err, &tag, &value);
 }
 
 static void register_remove(struct history *h, const char *key)
@@ -234,14 +74,14 @@ static void register_remove(struct history *h, const char *key)
 	struct lanram_tag tag;
 	enum lanram_err err;
 
-	begin(h);
+	history_begin(h);
 	err = lanram_register_remove(h->p, key, &tag);
-	report(h, "rx", key, 0, "-", err, &tag);
+	history_report(h, "rx", key, 0, "-", err, &tag);
 }
 
 static void do_register(struct history *h)
 {
-	unsigned n = favour(h, REGISTERS), what = draw(h, 10);
+	unsigned n = favour(h, REGISTERS), what = history_draw(h, 10);
 	char key[16];
 
 	snprintf(key, sizeof key, "%c%u", n < REMOVABLE ? 'q' : 'r', n);
@@ -262,9 +102,9 @@ static void name_get(struct history *h, unsigned n, const char *key)
 	size_t size = 0;
 	enum lanram_err err;
 
-	begin(h);
+	history_begin(h);
 	err = lanram_name_get(h->p, key, &data, &size, &k->tag);
-	report_read(h, "ng", key, data, size, err, &k->tag, &k->value);
+	history_report_read(h, "ng", key, data, size, err, &k->tag, &k->value);
 }
 
 static const char *wanted(const struct known *k, enum lanram_if cond,
@@ -280,16 +120,16 @@ static void name_set(struct history *h, unsigned n, const char *key,
 		     enum lanram_if cond)
 {
 	struct known *k = &h->names[n];
-	uint64_t value = new_value(h);
-	uint32_t size = random_size(h, LANRAM_NAME_VALUE_MAX);
+	uint64_t value = history_new_value(h);
+	uint32_t size = history_size(h, LANRAM_NAME_VALUE_MAX);
 	struct lanram_tag tag;
 	enum lanram_err err;
 	char text[24];
 
-	fill(h->buf, value, size);
-	begin(h);
+	history_fill(h->buf, value, size);
+	history_begin(h);
 	err = lanram_name_set(h->p, key, h->buf, size, cond, &k->tag, &tag);
-	report(h, "ns", key, value, wanted(k, cond, text), err, &tag);
+	history_report(h, "ns", key, value, wanted(k, cond, text), err, &tag);
 	k->value = err ? 0 : value;
 	k->tag = tag;
 }
@@ -302,15 +142,15 @@ static void name_remove(struct history *h, unsigned n, const char *key,
 	enum lanram_err err;
 	char text[24];
 
-	begin(h);
+	history_begin(h);
 	err = lanram_name_remove(h->p, key, cond, &k->tag, &tag);
-	report(h, "nx", key, 0, wanted(k, cond, text), err, &tag);
+	history_report(h, "nx", key, 0, wanted(k, cond, text), err, &tag);
 	k->value = 0;
 }
 
 static void do_name(struct history *h)
 {
-	unsigned n = favour(h, NAMES), what = draw(h, 20);
+	unsigned n = favour(h, NAMES), what = history_draw(h, 20);
 	char key[16];
 
 	snprintf(key, sizeof key, "n%u", n);
@@ -346,20 +186,21 @@ static void object_store(struct history *h)
 {
 	struct object *o = &h->mine[h->n_mine];
 	struct lanram_stored stored;
-	struct lanram_store_options opt = { .copies = 2 + !draw(h, 4),
-					    .is_public = true };
+	struct lanram_store_options opt = {.copies = 2 + !history_draw(h, 4),
+					   .is_public = true};
 	enum lanram_err err;
 	char name[32], size[16];
 
-	o->value = new_value(h);
-	o->size = random_size(h, SIZE_MAX_BYTES);
-	fill(h->buf, o->value, o->size);
+	o->value = history_new_value(h);
+	o->size = history_size(h, SIZE_MAX_BYTES);
+	history_fill(h->buf, o->value, o->size);
 	snprintf(name, sizeof name, "o%" PRIu64, o->value);
 	snprintf(size, sizeof size, "%" PRIu32, o->size);
 	opt.name = name;
-	begin(h);
+	history_begin(h);
 	err = lanram_store(h->p, h->buf, o->size, &opt, &stored);
-	report(h, "os", err ? name : stored.id, o->value, size, err, NULL);
+	history_report(h, "os", err ? name : stored.id, o->value, size, err,
+		       NULL);
 	if (err)
 		return;
 	memcpy(o->id, stored.id, sizeof o->id);
@@ -372,7 +213,7 @@ static bool pick_object(struct history *h, struct object *o)
 {
 	char text[RECORD + 1] = "";
 	off_t n = lseek(h->shared, 0, SEEK_END) / RECORD;
-	off_t at = n - 1 - draw(h, n > 400 ? 400 : (uint32_t)n + !n);
+	off_t at = n - 1 - history_draw(h, n > 400 ? 400 : (uint32_t)n + !n);
 
 	return n && pread(h->shared, text, RECORD, at * RECORD) == RECORD &&
 	       sscanf(text, "%26s %" SCNu64 " %" SCNu32, o->id, &o->value,
@@ -382,9 +223,10 @@ static bool pick_object(struct history *h, struct object *o)
 static const char *got(const struct object *o, const void *data, size_t size,
 		       enum lanram_err err)
 {
-	if (!err && (size != o->size || value_of(data, size) != o->value))
+	if (!err &&
+	    (size != o->size || history_value_of(data, size) != o->value))
 		return "wrong";
-	return result_of(err);
+	return history_result(err);
 }
 
 static void object_get(struct history *h)
@@ -396,10 +238,11 @@ static void object_get(struct history *h)
 
 	if (!pick_object(h, &o))
 		return;
-	begin(h);
+	history_begin(h);
 	err = lanram_retrieve(h->p, o.id, &data, &size);
-	line(h, "og", o.id, o.value, "-", got(&o, data, size, err), NULL);
-	reason(h, "og", o.id, err);
+	history_line(h, "og", o.id, o.value, "-", got(&o, data, size, err),
+		     NULL);
+	history_reason(h, "og", o.id, err);
 	if (!err)
 		free(data);
 }
@@ -412,17 +255,17 @@ static void object_remove(struct history *h)
 
 	if (!h->n_mine)
 		return;
-	n = draw(h, h->n_mine);
+	n = history_draw(h, h->n_mine);
 	o = h->mine[n];
-	begin(h);
+	history_begin(h);
 	err = lanram_remove(h->p, o.id);
-	report(h, "ox", o.id, o.value, "-", err, NULL);
+	history_report(h, "ox", o.id, o.value, "-", err, NULL);
 	h->mine[n] = h->mine[--h->n_mine];
 }
 
 static void do_object(struct history *h)
 {
-	unsigned what = draw(h, 8);
+	unsigned what = history_draw(h, 8);
 
 	if (h->n_mine >= OBJECTS_MAX || what == 0)
 		object_remove(h);
@@ -436,7 +279,7 @@ static void do_object(struct history *h)
 
 static void think(struct history *h)
 {
-	struct timespec t = { .tv_nsec = draw(h, THINK_MS) * 1000000L };
+	struct timespec t = {.tv_nsec = history_draw(h, THINK_MS) * 1000000L};
 
 	nanosleep(&t, NULL);
 }
@@ -444,7 +287,7 @@ static void think(struct history *h)
 static void run(struct history *h)
 {
 	while (!ending) {
-		unsigned what = draw(h, 3);
+		unsigned what = history_draw(h, 3);
 
 		if (what == 0)
 			do_register(h);

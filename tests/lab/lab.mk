@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The nemesis' clients and its judge; they are run by tests/lab/test_nemesis.py.
 check_PROGRAMS += tests/lab/history tests/lab/check-history tests/lab/hog
-tests_lab_history_SOURCES = tests/lab/history.c tests/lab/history.h
+tests_lab_history_SOURCES = tests/lab/history.c tests/lab/history.h \
+	tests/lab/history_i.h tests/lab/history_say.c
 tests_lab_history_LDADD = lib/client/liblrclient.la
 # One bad neighbour, for tests/lab/test_hostile.py.
 tests_lab_hog_SOURCES = tests/lab/hog.c
