@@ -12,7 +12,6 @@
 
 #define PREFIX "lanram1:" /* of the form, not of a version of lanram */
 static const char purpose[] = "lanram invitation 1";
-#define SIGNED_BYTES (sizeof purpose + 2 * sizeof(struct lr_dev))
 
 void lr_invitation_make(const struct lr_dev *pool, struct lr_invitation *ret)
 {
@@ -97,33 +96,13 @@ bool lr_invitation_key(const struct lr_invitation *i, struct lr_dev *ret)
 	return good;
 }
 
-/* Both keys: what is signed for one device is nothing to another, nor to
- * another pool. */
-static void what_is_signed(const struct lr_dev *pool,
-			   const struct lr_dev *device,
-			   uint8_t out[SIGNED_BYTES])
-{
-	memcpy(out, purpose, sizeof purpose);
-	memcpy(out + sizeof purpose, pool->b, sizeof pool->b);
-	memcpy(out + sizeof purpose + sizeof pool->b, device->b,
-	       sizeof device->b);
-}
-
 bool lr_invitation_sign(const struct lr_invitation *i,
 			const struct lr_dev *device,
 			uint8_t proof[LR_PROOF_BYTES])
 {
-	uint8_t text[SIGNED_BYTES];
 	EVP_PKEY *key = secret_key(i);
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	size_t len = LR_PROOF_BYTES;
-	bool good;
+	bool good = lr_proof_sign(key, purpose, &i->pool, device, proof);
 
-	what_is_signed(&i->pool, device, text);
-	good = key && ctx &&
-	       EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1 &&
-	       EVP_DigestSign(ctx, proof, &len, text, sizeof text) == 1;
-	EVP_MD_CTX_free(ctx);
 	EVP_PKEY_free(key);
 	return good;
 }
@@ -132,17 +111,9 @@ bool lr_invitation_verify(const struct lr_dev *key, const struct lr_dev *pool,
 			  const struct lr_dev *device, const void *proof,
 			  size_t len)
 {
-	uint8_t text[SIGNED_BYTES];
-	EVP_PKEY *pub = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL,
-						    key->b, sizeof key->b);
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool good;
+	EVP_PKEY *invited = lr_proof_key(key);
+	bool good = lr_proof_verify(invited, purpose, pool, device, proof, len);
 
-	what_is_signed(pool, device, text);
-	good = pub && ctx && len == LR_PROOF_BYTES &&
-	       EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pub) == 1 &&
-	       EVP_DigestVerify(ctx, proof, len, text, sizeof text) == 1;
-	EVP_MD_CTX_free(ctx);
-	EVP_PKEY_free(pub);
+	EVP_PKEY_free(invited);
 	return good;
 }

@@ -6,10 +6,9 @@
 #ifndef LR_NET_INVITATION_H
 #define LR_NET_INVITATION_H
 
-#include "core/id.h"
+#include "net/proof.h"
 
 #define LR_INVITATION_TEXT 128 /* bytes that the line takes */
-#define LR_PROOF_BYTES 64
 
 struct lr_invitation {
 	struct lr_dev pool;

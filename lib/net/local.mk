@@ -25,6 +25,8 @@ lib_net_liblrnet_la_SOURCES = \
 	lib/net/machine.c \
 	lib/net/pairing.c \
 	lib/net/pairing_words.h \
+	lib/net/proof.c \
+	lib/net/proof.h \
 	lib/net/request.c \
 	lib/net/rotation.c \
 	lib/net/rotation.h \

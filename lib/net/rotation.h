@@ -5,7 +5,7 @@
 #define LR_NET_ROTATION_H
 
 #include "net/identity.h"
-#include "net/invitation.h"
+#include "net/proof.h"
 
 /* Makes `path`.new, replacing what a rotation that was given up left there. */
 enum lr_err lr_rotation_make(const char *path, struct lr_identity **ret,
