@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The coordinator: seen, reached, the right one, and whether it lets us in. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/doctor.h"
+#include "client/pin.h"
 
 #define ADDRESSES 16
 #define SKEW_MS	  2000
@@ -268,22 +267,7 @@ void doctor_coordinator(struct doctor *d)
 	}
 }
 
-/* --- its key
- * ----------------------------------------------------------------------------- */
-
-/* 0, or errno. */
-static int read_pin(const char *path, struct lr_dev *ret)
-{
-	char text[LR_DEV_TEXT + 1] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return errno;
-	n = read(fd, text, LR_DEV_TEXT);
-	close(fd);
-	return n == LR_DEV_TEXT && lr_dev_parse(text, ret) ? 0 : EINVAL;
-}
+/* --- its key -------------------------------------------------------------- */
 
 static bool daemon_refuses_pool(const struct doctor *d)
 {
@@ -317,7 +301,7 @@ void doctor_key(struct doctor *d)
 
 	snprintf(path, sizeof path, "%s/pool.%s", d->c->cfg.state_dir,
 		 d->c->cfg.pool);
-	error = read_pin(path, &pin);
+	error = lr_pin_read(path, &pin);
 	for (unsigned i = 0; error && i < DOCTOR_ROLES; i++)
 		if (d->daemons[i].stands &&
 		    !lr_dev_is_zero(&d->daemons[i].pool)) {

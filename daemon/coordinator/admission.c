@@ -36,22 +36,33 @@ static void serve_pending(struct lr_peer *p, const struct lr_frame *f)
 	LR_SEND(p->link, PENDING_R, pending_r, f->h.req, &r, &bulk);
 }
 
+/* NULL: the answer went out. */
+static struct lr_pending_row *
+find_asking(struct lr_peer *p, const struct lr_frame *f, struct lr_str wanted)
+{
+	char ref[128], why[256];
+	struct lr_pending_row *row;
+
+	lr_str_copy(wanted, ref, sizeof ref);
+	row = lr_devices_pending(p->k, ref, why, sizeof why);
+	if (!row)
+		lr_query_done(p, f, LR_E_ABSENT, why);
+	return row;
+}
+
 static void serve_admit(struct lr_peer *p, const struct lr_frame *f)
 {
 	struct lr_msg_admit m;
 	struct lr_pending_row *row, asks;
-	char ref[128], why[256], text[192];
+	char text[192];
 	uint8_t roles;
 
 	if (!lr_dec_admit(f->meta, f->h.meta, &m) ||
 	    !lr_query_must_be_admin(p, f, m.uid))
 		return;
-	lr_str_copy(m.ref, ref, sizeof ref);
-	row = lr_devices_pending(p->k, ref, why, sizeof why);
-	if (!row) {
-		lr_query_done(p, f, LR_E_ABSENT, why);
+	row = find_asking(p, f, m.ref);
+	if (!row)
 		return;
-	}
 	roles = m.roles ? m.roles : row->roles;
 	asks = *row; /* which goes with its admission */
 	snprintf(text, sizeof text, "admitted %s", asks.name);
@@ -66,17 +77,14 @@ static void serve_refuse(struct lr_peer *p, const struct lr_frame *f)
 {
 	struct lr_msg_refuse m;
 	struct lr_pending_row *row;
-	char ref[128], why[256], text[192];
+	char text[192];
 
 	if (!lr_dec_refuse(f->meta, f->h.meta, &m) ||
 	    !lr_query_must_be_admin(p, f, m.uid))
 		return;
-	lr_str_copy(m.ref, ref, sizeof ref);
-	row = lr_devices_pending(p->k, ref, why, sizeof why);
-	if (!row) {
-		lr_query_done(p, f, LR_E_ABSENT, why);
+	row = find_asking(p, f, m.ref);
+	if (!row)
 		return;
-	}
 	row->refused = true;
 	lr_watchers_event(p->k, LR_EVENT_REFUSED, &row->dev, row->name, 0, 0);
 	snprintf(text, sizeof text, "refused %s", row->name);

@@ -54,7 +54,8 @@ bool lr_attach_settle_pool(struct lr_attach *a)
 	struct lr_dev pool;
 	bool other = false;
 
-	if (!a->pinned && a->pin_path[0] && lr_pin_read(a->pin_path, &pool)) {
+	if (!a->pinned && a->pin_path[0] &&
+	    lr_pin_read(a->pin_path, &pool) == 0) {
 		a->pinned = true;
 		other = turn_to(a, &pool);
 	}

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/pin.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-bool lr_pin_read(const char *path, struct lr_dev *ret)
+int lr_pin_read(const char *path, struct lr_dev *ret)
 {
 	char text[LR_DEV_TEXT + 1] = "";
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
 	if (fd < 0)
-		return false;
+		return errno;
 	n = read(fd, text, LR_DEV_TEXT);
 	close(fd);
-	return n == LR_DEV_TEXT && lr_dev_parse(text, ret);
+	return n == LR_DEV_TEXT && lr_dev_parse(text, ret) ? 0 : EINVAL;
 }
 
 bool lr_pin_write_text(const char *path, const char *text)
