@@ -108,15 +108,6 @@ static unsigned bit_get(const uint8_t *b, size_t n, long i)
 	return (unsigned)b[i / 8] >> (7 - i % 8) & 1u;
 }
 
-/* False: a one where there can only be zeros. */
-static bool bit_put(uint8_t *b, size_t n, long i, unsigned v)
-{
-	if (i < 0 || (size_t)i >= 8 * n)
-		return v == 0;
-	b[i / 8] |= (uint8_t)(v << (7 - i % 8));
-	return true;
-}
-
 /* `lead`: zero bits in front of the bytes. */
 static char *format(const uint8_t *b, size_t n, long lead, char *out,
 		    size_t chars)
@@ -146,21 +137,35 @@ static int digit_value(char c)
 	return at ? (int)(at - digits) : -1;
 }
 
-static bool parse(const char *text, size_t chars, uint8_t *b, size_t n,
-		  long lead)
+/* False: a one where there can only be zeros. */
+static bool put_byte(uint8_t *b, size_t n, size_t at, unsigned v)
 {
+	if (at < n)
+		b[at] = (uint8_t)v;
+	return at < n || !(v & 0xff);
+}
+
+static bool parse(const char *text, size_t chars, uint8_t *b, size_t n,
+		  unsigned lead)
+{
+	unsigned bits = 0, have = 0; /* not put yet */
+	size_t at = 0;
+
 	memset(b, 0, n);
 	for (size_t c = 0; c < chars; c++) {
 		int v = digit_value(text[c]);
 
-		if (v < 0)
+		if (v < 0 || (c == 0 && (unsigned)v >> (5 - lead)))
 			return false;
-		for (int k = 0; k < 5; k++)
-			if (!bit_put(b, n, (long)c * 5 + k - lead,
-				     (unsigned)v >> (4 - k) & 1u))
-				return false;
+		bits = bits << 5 | (unsigned)v;
+		have += c ? 5 : 5 - lead;
+		if (have < 8)
+			continue;
+		have -= 8;
+		if (!put_byte(b, n, at++, bits >> have))
+			return false;
 	}
-	return true;
+	return !have || put_byte(b, n, at, bits << (8 - have));
 }
 
 char *lr_id_format(const struct lr_id *id, char *out)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/cursor.h"
 
+#include <endian.h>
 #include <string.h>
 
 struct lr_writer lr_writer(void *buf, size_t cap)
@@ -26,18 +27,37 @@ static uint8_t *room(struct lr_writer *w, size_t n)
 	return at;
 }
 
-static void w_le(struct lr_writer *w, uint64_t v, size_t n)
+/* Of a constant size: one move. */
+static inline void w_fixed(struct lr_writer *w, const void *p, size_t n)
 {
 	uint8_t *at = room(w, n);
 
-	for (size_t i = 0; at && i < n; i++)
-		at[i] = (uint8_t)(v >> (8 * i));
+	if (at)
+		memcpy(at, p, n);
 }
 
-void lr_w_u8(struct lr_writer *w, uint8_t v) { w_le(w, v, 1); }
-void lr_w_u16(struct lr_writer *w, uint16_t v) { w_le(w, v, 2); }
-void lr_w_u32(struct lr_writer *w, uint32_t v) { w_le(w, v, 4); }
-void lr_w_u64(struct lr_writer *w, uint64_t v) { w_le(w, v, 8); }
+void lr_w_u8(struct lr_writer *w, uint8_t v)
+{
+	w_fixed(w, &v, sizeof v);
+}
+
+void lr_w_u16(struct lr_writer *w, uint16_t v)
+{
+	v = htole16(v);
+	w_fixed(w, &v, sizeof v);
+}
+
+void lr_w_u32(struct lr_writer *w, uint32_t v)
+{
+	v = htole32(v);
+	w_fixed(w, &v, sizeof v);
+}
+
+void lr_w_u64(struct lr_writer *w, uint64_t v)
+{
+	v = htole64(v);
+	w_fixed(w, &v, sizeof v);
+}
 
 void lr_w_bytes(struct lr_writer *w, const void *p, size_t n)
 {
@@ -49,12 +69,12 @@ void lr_w_bytes(struct lr_writer *w, const void *p, size_t n)
 
 void lr_w_id(struct lr_writer *w, struct lr_id v)
 {
-	lr_w_bytes(w, v.b, sizeof v.b);
+	w_fixed(w, v.b, sizeof v.b);
 }
 
 void lr_w_dev(struct lr_writer *w, struct lr_dev v)
 {
-	lr_w_bytes(w, v.b, sizeof v.b);
+	w_fixed(w, v.b, sizeof v.b);
 }
 
 void lr_w_tag(struct lr_writer *w, struct lr_tag v)
@@ -80,7 +100,7 @@ void lr_w_size(struct lr_writer *w, size_t at)
 		lr_w_u16(&size, (uint16_t)(w->len - at - 2));
 }
 
-const uint8_t *lr_r_bytes(struct lr_reader *r, size_t n)
+static inline const uint8_t *take(struct lr_reader *r, size_t n)
 {
 	const uint8_t *at = r->p;
 
@@ -94,38 +114,65 @@ const uint8_t *lr_r_bytes(struct lr_reader *r, size_t n)
 	return at;
 }
 
-static uint64_t r_le(struct lr_reader *r, size_t n)
+const uint8_t *lr_r_bytes(struct lr_reader *r, size_t n)
 {
-	const uint8_t *at = lr_r_bytes(r, n);
-	uint64_t v = 0;
+	return take(r, n);
+}
 
-	for (size_t i = 0; at && i < n; i++)
-		v |= (uint64_t)at[i] << (8 * i);
+/* Leaves *ret alone after an overrun. */
+static inline void r_fixed(struct lr_reader *r, void *ret, size_t n)
+{
+	const uint8_t *at = take(r, n);
+
+	if (at)
+		memcpy(ret, at, n);
+}
+
+uint8_t lr_r_u8(struct lr_reader *r)
+{
+	uint8_t v = 0;
+
+	r_fixed(r, &v, sizeof v);
 	return v;
 }
 
-uint8_t lr_r_u8(struct lr_reader *r) { return (uint8_t)r_le(r, 1); }
-uint16_t lr_r_u16(struct lr_reader *r) { return (uint16_t)r_le(r, 2); }
-uint32_t lr_r_u32(struct lr_reader *r) { return (uint32_t)r_le(r, 4); }
-uint64_t lr_r_u64(struct lr_reader *r) { return r_le(r, 8); }
+uint16_t lr_r_u16(struct lr_reader *r)
+{
+	uint16_t v = 0;
+
+	r_fixed(r, &v, sizeof v);
+	return le16toh(v);
+}
+
+uint32_t lr_r_u32(struct lr_reader *r)
+{
+	uint32_t v = 0;
+
+	r_fixed(r, &v, sizeof v);
+	return le32toh(v);
+}
+
+uint64_t lr_r_u64(struct lr_reader *r)
+{
+	uint64_t v = 0;
+
+	r_fixed(r, &v, sizeof v);
+	return le64toh(v);
+}
 
 struct lr_id lr_r_id(struct lr_reader *r)
 {
 	struct lr_id v = { { 0 } };
-	const uint8_t *at = lr_r_bytes(r, sizeof v.b);
 
-	if (at)
-		memcpy(v.b, at, sizeof v.b);
+	r_fixed(r, v.b, sizeof v.b);
 	return v;
 }
 
 struct lr_dev lr_r_dev(struct lr_reader *r)
 {
 	struct lr_dev v = { { 0 } };
-	const uint8_t *at = lr_r_bytes(r, sizeof v.b);
 
-	if (at)
-		memcpy(v.b, at, sizeof v.b);
+	r_fixed(r, v.b, sizeof v.b);
 	return v;
 }
 
