@@ -10,9 +10,9 @@
  *   5 another INSTALL or SEAL of the slot: the machine sees it and ends */
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "core/list.h"
+#include "core/sum.h"
 #include "core/update.h"
 #include "daemon/base.h"
 #include "daemon/donor/shard.h"
@@ -111,7 +111,7 @@ static bool read_reply(struct job *j, const struct ask *a,
 	r->synced = g.synced;
 	r->tag = g.tag;
 	if (!r->err && g.found == LR_FOUND_VALUE && a->what == LR_ASK_GET &&
-	    XXH3_64bits(f->bulk, f->h.bulk) != g.sum)
+	    lr_sum(f->bulk, f->h.bulk) != g.sum)
 		r->err = LR_E_CORRUPT;
 	return true;
 }
@@ -206,7 +206,7 @@ static uint64_t send_put(struct job *j, struct ask *a, unsigned ms)
 
 	if (!tomb)
 		bulk.len = a->putting ? j->bytes : j->has_bytes;
-	m.sum = XXH3_64bits(value, bulk.len);
+	m.sum = lr_sum(value, bulk.len);
 	return LR_REQUEST(a->link, PUT, put, &m, bulk.len ? &bulk : NULL, ms,
 			  reply_cb, a);
 }
@@ -336,7 +336,7 @@ static bool is_sound(const struct lr_msg_update *m, const struct lr_frame *f)
 {
 	return m->slot < LR_SLOTS && lr_id_slot(&m->id) == m->slot &&
 	       m->expect <= LR_EXPECT_TAG && m->writer &&
-	       m->sum == XXH3_64bits(f->bulk, f->h.bulk);
+	       m->sum == lr_sum(f->bulk, f->h.bulk);
 }
 
 static void enqueue(struct lr_updates *u, struct lr_shard_link *l,

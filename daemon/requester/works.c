@@ -7,9 +7,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "core/list.h"
+#include "core/sum.h"
 #include "wire/manifest.h"
 
 #define IN_FLIGHT 64
@@ -102,7 +102,7 @@ static void got_cb(void *arg, const struct lr_entry_result *r)
 	if (w->u && r->err) {
 		lr_link_send_error(w->u->link, w->req, r->err, r->text);
 	} else if (w->u) {
-		m.sum = XXH3_64bits(r->bytes ? r->value : NULL, r->bytes);
+		m.sum = lr_sum(r->bytes ? r->value : NULL, r->bytes);
 		LR_SEND(w->u->link, GET_R, get_r, w->req, &m,
 			r->bytes ? &bulk : NULL);
 		w->q->read_bytes += r->bytes;
@@ -245,7 +245,7 @@ void lr_works_update(struct user *u, const struct lr_frame *f)
 	struct work *w;
 
 	if (!lr_dec_update(f->meta, f->h.meta, &m) || m.ce ||
-	    m.sum != XXH3_64bits(f->bulk, f->h.bulk)) {
+	    m.sum != lr_sum(f->bulk, f->h.bulk)) {
 		lr_link_close(u->link, LR_E_PROTOCOL);
 		return;
 	}

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/entry_msg.h"
 
-#include <xxhash.h>
-
 #define COPY_BYTES 4096u /* smaller values are copied by the link */
 
 struct lr_msg_put lr_put_msg(const struct lr_put *p, uint64_t sum,
@@ -34,11 +32,6 @@ struct lr_msg_update lr_update_msg(const struct lr_entry_update *u, bool again,
 		.sum = sum,
 		.deadline_ms = deadline_ms,
 	};
-}
-
-uint64_t lr_value_sum(const void *value, uint32_t bytes)
-{
-	return XXH3_64bits(value ? value : "", bytes);
 }
 
 bool lr_bulk_lend(struct lr_bulk *bulk, void (*release)(void *owner),

@@ -11,7 +11,6 @@ struct lr_msg_put lr_put_msg(const struct lr_put *p, uint64_t sum,
 			     unsigned deadline_ms);
 struct lr_msg_update lr_update_msg(const struct lr_entry_update *u, bool again,
 				   uint64_t sum, unsigned deadline_ms);
-uint64_t lr_value_sum(const void *value, uint32_t bytes);
 /* True: the link sends the value from where it is, release(owner) says when it
  * has. False: it is small, and copied. */
 bool lr_bulk_lend(struct lr_bulk *bulk, void (*release)(void *owner),

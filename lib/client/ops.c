@@ -17,6 +17,7 @@
 
 #include "client/entry_msg.h"
 #include "core/list.h"
+#include "core/sum.h"
 
 #define SPARES 256u
 #define FORWARD_BYTES (64u << 10) /* less is not worth the second hop */
@@ -312,7 +313,7 @@ void lr_ops_put(struct lr_entries *e, const struct lr_put *p, lr_entry_cb cb,
 	o->put = *p;
 	o->cb = cb;
 	o->arg = arg;
-	o->sum = lr_value_sum(p->value, p->bytes);
+	o->sum = lr_sum(p->value, p->bytes);
 	start(o, LR_OP_PUT, &p->id, &p->tag, p->flags, p->deadline_ms);
 }
 
@@ -346,6 +347,6 @@ void lr_ops_update(struct lr_entries *e, const struct lr_entry_update *u,
 	o->update = *u;
 	o->cb = cb;
 	o->arg = arg;
-	o->sum = lr_value_sum(u->value, u->bytes);
+	o->sum = lr_sum(u->value, u->bytes);
 	start(o, LR_OP_UPDATE, &u->id, NULL, 0, u->deadline_ms);
 }

@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
+
+#include "core/sum.h"
 
 static void measure(struct lr_dop *o, const struct lr_dop_ask *a)
 {
@@ -33,7 +34,7 @@ static bool read_get(const struct lr_dop_ask *a, const struct lr_frame *f,
 	r->synced = m->synced;
 	r->tag = m->tag;
 	if (!r->err && m->found == LR_FOUND_VALUE && a->ask == LR_ASK_GET &&
-	    XXH3_64bits(f->bulk, f->h.bulk) != m->sum)
+	    lr_sum(f->bulk, f->h.bulk) != m->sum)
 		r->err = LR_E_CORRUPT;
 	return true;
 }

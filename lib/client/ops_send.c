@@ -2,9 +2,8 @@
 /* Requests of one operation to the members of its slot. */
 #include "client/ops_i.h"
 
-#include <xxhash.h>
-
 #include "client/entry_msg.h"
+#include "core/sum.h"
 
 /* From the depths of a link: the callback has to wait for the timer. */
 static void released_cb(void *owner)
@@ -66,7 +65,7 @@ static uint64_t send_back(struct lr_dop *o, struct lr_dop_ask *a, unsigned ms)
 		.tag = o->op.tag,
 		.kind = o->kind,
 		.flags = LR_PUT_REPAIR | (value ? 0 : LR_PUT_TOMB),
-		.sum = XXH3_64bits(value ? o->copy : NULL, bulk.len),
+		.sum = lr_sum(value ? o->copy : NULL, bulk.len),
 		.deadline_ms = ms,
 	};
 

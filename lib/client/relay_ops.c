@@ -10,6 +10,7 @@
 #include "client/entry_msg.h"
 #include "core/list.h"
 #include "core/op.h"
+#include "core/sum.h"
 
 /* --- ending --------------------------------------------------------------- */
 
@@ -189,7 +190,7 @@ static void relay_put(struct lr_entries *e, const struct lr_put *p,
 		op_new((struct lr_relay *)e, LR_M_PUT, p->deadline_ms, arg);
 
 	o->put = *p;
-	o->sum = lr_value_sum(p->value, p->bytes);
+	o->sum = lr_sum(p->value, p->bytes);
 	o->entry_cb = cb;
 	start(o);
 }
@@ -214,7 +215,7 @@ static void relay_update(struct lr_entries *e, const struct lr_entry_update *u,
 		op_new((struct lr_relay *)e, LR_M_UPDATE, u->deadline_ms, arg);
 
 	o->update = *u;
-	o->sum = lr_value_sum(u->value, u->bytes);
+	o->sum = lr_sum(u->value, u->bytes);
 	o->entry_cb = cb;
 	start(o);
 }

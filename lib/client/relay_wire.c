@@ -2,10 +2,9 @@
 /* An operation through a daemon's socket: its request and its reply. */
 #include "client/relay_i.h"
 
-#include <xxhash.h>
-
 #include "client/entry_msg.h"
 #include "core/list.h"
+#include "core/sum.h"
 
 /* --- replies -------------------------------------------------------------- */
 
@@ -54,7 +53,7 @@ static void got(struct lr_relay_op *o, const struct lr_frame *f)
 	    !(o->get_flags & LR_GET_TAG_ONLY)) {
 		res.value = f->bulk;
 		res.bytes = f->h.bulk;
-		if (XXH3_64bits(f->bulk, f->h.bulk) != m.sum)
+		if (lr_sum(f->bulk, f->h.bulk) != m.sum)
 			res.err = LR_E_CORRUPT;
 	}
 	o->entry_cb(o->arg, &res);

@@ -56,6 +56,7 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/progress.h \
 	lib/core/slot.c \
 	lib/core/slot.h \
+	lib/core/sum.h \
 	lib/core/suspect.c \
 	lib/core/suspect.h \
 	lib/core/sync.c \

@@ -4,8 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include <xxhash.h>
-
+#include "core/sum.h"
 #include "store/internal.h"
 
 struct lr_store *lr_store_new(unsigned nslots, uint64_t limit)
@@ -158,7 +157,7 @@ bool lr_store_verify(const struct lr_entry *e)
 {
 	if (e->state != LR_FOUND_VALUE)
 		return e->state == LR_FOUND_TOMB;
-	return XXH3_64bits(e->value, e->bytes) == e->sum;
+	return lr_sum(e->value, e->bytes) == e->sum;
 }
 
 void lr_store_drop(struct lr_store *s, unsigned slot, const struct lr_id *id)
