@@ -340,7 +340,7 @@ static void tick_cb(uv_timer_t *timer)
 	lr_link_set_patient(link, link->tx.stuck);
 	lr_link_stale_tick(link);
 	lr_link_rx_idle(link);
-	if (link->tx.stuck || link->rx.big || link->out.buf || link->patient ||
+	if (link->tx.stuck || link->rx.big || link->out.held || link->patient ||
 	    link->ahead.buf || link->stale.limit_ms || link->guest)
 		return;
 	link->ticking = false;

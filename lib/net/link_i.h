@@ -130,7 +130,8 @@ struct link_ahead {
 struct link_out {
 	uint8_t *buf;
 	size_t off, len, cap;
-	bool used;
+	bool used; /* since the last tick, as OpenSSL's buffers */
+	bool held; /* one of them may be there */
 };
 
 /* How long data may have been waiting, by CLOCK_BOOTTIME. What is unread now
@@ -269,6 +270,8 @@ ssize_t lr_link_tls_read(struct lr_link *link, void *p, size_t n);
 bool lr_link_tls_more(struct lr_link *link);
 /* Encrypts and sends; false with errno (EAGAIN: the socket is full). */
 bool lr_link_tls_write(struct lr_link *link);
+/* A tick: gives buffers back that were not used since the last one. */
+void lr_link_tls_idle(struct lr_link *link);
 void lr_link_tls_bye(struct lr_link *link);
 void lr_link_tls_done(struct lr_link *link);
 

@@ -84,11 +84,8 @@ void lr_link_rx_idle(struct lr_link *link)
 	if (rx->big && !rx->in_big && !rx->big_used)
 		free_big(link);
 	rx->big_used = false;
-	if (link->out.buf && !link->out.len && !link->out.used) {
-		free(link->out.buf);
-		link->out = (struct link_out){0};
-	}
-	link->out.used = false;
+	if (link->ssl)
+		lr_link_tls_idle(link);
 	if (link->ahead.buf && !link->ahead.len && !link->ahead.used) {
 		free(link->ahead.buf);
 		link->ahead.buf = NULL;

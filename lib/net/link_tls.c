@@ -22,8 +22,35 @@
 
 /* --- the BIO ------------------------------------------------------------- */
 
+/* Cheaper than clearing an empty queue. */
+static void clear_errors(void)
+{
+	if (ERR_peek_error())
+		ERR_clear_error();
+}
+
 static BIO_METHOD *bio_method;
 static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
+
+/* The records' buffers, OpenSSL's and ours, stay until a tick finds them
+ * unused: making them anew for each record takes longer than sealing it. */
+static void hold_buffers(struct lr_link *link)
+{
+	link->out.used = link->out.held = true;
+	lr_link_need_tick(link);
+}
+
+void lr_link_tls_idle(struct lr_link *link)
+{
+	struct link_out *out = &link->out;
+
+	if (!out->used && out->held && !out->len &&
+	    SSL_free_buffers(link->ssl)) {
+		free(out->buf);
+		*out = (struct link_out){0};
+	}
+	out->used = false;
+}
 
 static int bio_read(BIO *bio, char *p, int n)
 {
@@ -36,6 +63,8 @@ static int bio_read(BIO *bio, char *p, int n)
 	} while (r < 0 && errno == EINTR);
 	if (r < 0 && errno == EAGAIN)
 		BIO_set_retry_read(bio);
+	if (r > 0)
+		hold_buffers(link);
 	return (int)r;
 }
 
@@ -72,7 +101,7 @@ static int bio_write(BIO *bio, const char *p, int n)
 	}
 	memcpy(out->buf + out->len, p, (size_t)n);
 	out->len += (size_t)n;
-	out->used = true;
+	hold_buffers(link);
 	return n;
 }
 
@@ -136,7 +165,7 @@ static size_t encrypt_record(SSL *ssl, const struct iovec *iov, unsigned n)
 			len += part;
 		}
 	}
-	ERR_clear_error();
+	clear_errors();
 	if (len > LR_LINK_RECORD)
 		len = LR_LINK_RECORD;
 	return SSL_write_ex(ssl, p, len, &taken) == 1 ? taken : 0;
@@ -178,7 +207,7 @@ ssize_t lr_link_tls_read(struct lr_link *link, void *p, size_t n)
 	size_t got = 0;
 	int r, error;
 
-	ERR_clear_error();
+	clear_errors();
 	errno = 0;
 	r = SSL_read_ex(link->ssl, p, n, &got);
 	if (r == 1)
@@ -279,8 +308,10 @@ void lr_link_tls_handshake(struct lr_link *link)
 	link->tls_wants_write = !send_out(link);
 	if (link->tls_wants_write && errno != EAGAIN && err == LR_E_OK)
 		err = lr_err_of_errno(errno);
-	if (r == 1 && err == LR_E_OK)
+	if (r == 1 && err == LR_E_OK) {
 		SSL_set_default_read_buffer_len(link->ssl, LR_LINK_RX);
+		SSL_clear_mode(link->ssl, SSL_MODE_RELEASE_BUFFERS);
+	}
 	if (err != LR_E_OK)
 		lr_link_fail(link, err);
 	else if (r == 1)
