@@ -20,19 +20,26 @@ static const struct files v1 = { "memory.limit_in_bytes", NULL,
 				 "total_inactive_file ", NULL };
 
 struct where {
+	const char *root; /* see lr_host_read */
 	const struct files *files;
 	char mount[256], path[512];
+	char dir[800]; /* the group looked at */
 };
 
-/* UINT64_MAX: not there, or "max". */
-static uint64_t number(const char *dir, const char *name)
+static FILE *open_file(const struct where *w, const char *name)
 {
 	char path[1024];
-	unsigned long long n;
-	FILE *f;
 
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	f = fopen(path, "re");
+	snprintf(path, sizeof path, "%s/%s", w->dir, name);
+	return lr_host_open(w->root, path);
+}
+
+/* UINT64_MAX: not there, or "max". */
+static uint64_t number(const struct where *w, const char *name)
+{
+	unsigned long long n;
+	FILE *f = open_file(w, name);
+
 	if (!f)
 		return UINT64_MAX;
 	if (fscanf(f, "%llu", &n) != 1)
@@ -42,14 +49,12 @@ static uint64_t number(const char *dir, const char *name)
 }
 
 /* Pages of files that go when RAM is wanted. */
-static uint64_t cache(const char *dir, const char *key)
+static uint64_t cache(const struct where *w, const char *key)
 {
-	char path[1024], line[128];
+	char line[128];
 	unsigned long long n = 0;
-	FILE *f;
+	FILE *f = open_file(w, "memory.stat");
 
-	snprintf(path, sizeof path, "%s/memory.stat", dir);
-	f = fopen(path, "re");
 	while (f && fgets(line, sizeof line, f))
 		if (!strncmp(line, key, strlen(key)) &&
 		    sscanf(line + strlen(key), "%llu", &n) == 1)
@@ -79,7 +84,7 @@ static const char *own_path(char *line, bool *is_v2)
 
 static bool find_mount(struct where *w)
 {
-	FILE *f = setmntent("/proc/self/mounts", "re");
+	FILE *f = lr_host_open(w->root, "/proc/self/mounts");
 	struct mntent *m;
 	bool found = false;
 
@@ -99,12 +104,11 @@ static bool find_mount(struct where *w)
 /* Version 1 where it has the memory: then version 2 does not. */
 static bool find(struct where *w)
 {
-	FILE *f = fopen("/proc/self/cgroup", "re");
+	FILE *f = lr_host_open(w->root, "/proc/self/cgroup");
 	char line[600];
 	const char *path;
 	bool is_v2;
 
-	*w = (struct where){ 0 };
 	while (f && fgets(line, sizeof line, f)) {
 		path = own_path(line, &is_v2);
 		if (!path || (is_v2 && w->files))
@@ -117,41 +121,41 @@ static bool find(struct where *w)
 	return w->files && find_mount(w);
 }
 
-static uint64_t limit_of(const char *dir, const struct files *files)
+static uint64_t limit_of(const struct where *w)
 {
-	uint64_t limit = number(dir, files->limit);
-	uint64_t high = files->high ? number(dir, files->high) : UINT64_MAX;
+	uint64_t limit = number(w, w->files->limit);
+	uint64_t high = w->files->high ? number(w, w->files->high) :
+					 UINT64_MAX;
 
 	return high < limit ? high : limit;
 }
 
-static void take(const char *dir, const struct files *files,
-		 uint64_t host_total, struct lr_ram *ret)
+static void take(const struct where *w, uint64_t host_total,
+		 struct lr_ram *ret)
 {
-	uint64_t limit = limit_of(dir, files), used, left;
+	uint64_t limit = limit_of(w), used, left;
 	char path[1024];
 
 	if (limit >= host_total)
 		return;
-	used = number(dir, files->usage);
+	used = number(w, w->files->usage);
 	if (used == UINT64_MAX)
 		return;
-	left = limit + cache(dir, files->cache);
+	left = limit + cache(w, w->files->cache);
 	left = left > used ? left - used : 0;
 	if (ret->total && left >= ret->available)
 		return;
 	*ret = (struct lr_ram){ .total = limit,
 				.available = left < limit ? left : limit };
-	if (!files->pressure)
+	if (!w->files->pressure)
 		return;
-	snprintf(path, sizeof path, "%s/%s", dir, files->pressure);
-	lr_host_pressure(path, ret);
+	snprintf(path, sizeof path, "%s/%s", w->dir, w->files->pressure);
+	lr_host_pressure(w->root, path, ret);
 }
 
-bool lr_cgroup_read(uint64_t host_total, struct lr_ram *ret)
+bool lr_cgroup_read(const char *root, uint64_t host_total, struct lr_ram *ret)
 {
-	struct where w;
-	char dir[800];
+	struct where w = { .root = root };
 
 	*ret = (struct lr_ram){ 0 };
 	if (!find(&w))
@@ -159,8 +163,8 @@ bool lr_cgroup_read(uint64_t host_total, struct lr_ram *ret)
 	for (;;) {
 		char *slash = strrchr(w.path, '/');
 
-		snprintf(dir, sizeof dir, "%s%s", w.mount, w.path);
-		take(dir, w.files, host_total, ret);
+		snprintf(w.dir, sizeof w.dir, "%s%s", w.mount, w.path);
+		take(&w, host_total, ret);
 		if (!slash)
 			return ret->total != 0;
 		*slash = '\0';

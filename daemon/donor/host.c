@@ -8,9 +8,17 @@
 
 #include "client/config.h"
 
-static void read_meminfo(struct lr_ram *ret)
+FILE *lr_host_open(const char *root, const char *path)
 {
-	FILE *f = fopen("/proc/meminfo", "re");
+	char all[1400];
+	int n = snprintf(all, sizeof all, "%s%s", root, path);
+
+	return n > 0 && (size_t)n < sizeof all ? fopen(all, "re") : NULL;
+}
+
+static void read_meminfo(const char *root, struct lr_ram *ret)
+{
+	FILE *f = lr_host_open(root, "/proc/meminfo");
 	char line[128];
 	unsigned long long kib;
 
@@ -33,9 +41,9 @@ static uint32_t avg10(const char *line)
 	return at ? (uint32_t)(strtod(at + 6, NULL) * 100) : 0;
 }
 
-void lr_host_pressure(const char *path, struct lr_ram *ret)
+void lr_host_pressure(const char *root, const char *path, struct lr_ram *ret)
 {
-	FILE *f = fopen(path, "re");
+	FILE *f = lr_host_open(root, path);
 	char line[160];
 
 	while (f && fgets(line, sizeof line, f)) {
@@ -49,15 +57,15 @@ void lr_host_pressure(const char *path, struct lr_ram *ret)
 }
 
 /* Where the figures say nothing (a kernel without them), nothing is short. */
-void lr_host_read(struct lr_host *ret)
+void lr_host_read(const char *root, struct lr_host *ret)
 {
 	struct lr_ram *host = &ret->ram[0], *group = &ret->ram[1];
 
 	memset(ret, 0, sizeof *ret);
 	ret->n = 1;
-	read_meminfo(host);
-	lr_host_pressure("/proc/pressure/memory", host);
-	if (lr_cgroup_read(host->total, group))
+	read_meminfo(root, host);
+	lr_host_pressure(root, "/proc/pressure/memory", host);
+	if (lr_cgroup_read(root, host->total, group))
 		ret->n = 2;
 	ret->total = host->total;
 	ret->available = host->available;

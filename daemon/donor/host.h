@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "core/elastic.h"
 
@@ -16,11 +17,14 @@ struct lr_host {
 	uint64_t total, available; /* bytes; the lesser ones */
 	uint32_t psi_some, psi_full; /* memory pressure avg10, in 1/100 % */
 };
-void lr_host_read(struct lr_host *ret);
+/* `root`: where /proc and what is mounted are found; "" but in tests. */
+void lr_host_read(const char *root, struct lr_host *ret);
+/* A file below `root`, for reading, or NULL. */
+FILE *lr_host_open(const char *root, const char *path);
 /* A file of pressure stall information. */
-void lr_host_pressure(const char *path, struct lr_ram *ret);
+void lr_host_pressure(const char *root, const char *path, struct lr_ram *ret);
 /* cgroup.c; false: nothing limits us below what the host has. */
-bool lr_cgroup_read(uint64_t host_total, struct lr_ram *ret);
+bool lr_cgroup_read(const char *root, uint64_t host_total, struct lr_ram *ret);
 
 /* Bytes for a `lend` of the configuration: a size, a share of the host's RAM,
  * "auto" (what is available beyond the reserve) or "off". False: malformed. */

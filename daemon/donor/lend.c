@@ -71,7 +71,7 @@ static bool look(struct lr_donor *d)
 	uint64_t lent = d->lent;
 	struct lr_elastic_in in;
 
-	lr_host_read(&d->host);
+	lr_host_read("", &d->host);
 	if (!gather(d, &in))
 		return false;
 	lr_elastic_step(&d->elastic, &in, lr_now_ms());
