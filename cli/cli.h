@@ -34,7 +34,7 @@ struct cli {
 	/* options */
 	const char *config, *name, *copies, *ttl, *output, *role, *if_tag;
 	bool if_absent;
-	bool json, is_public, is_long, all, undo, no_wait, quiet, help;
+	bool json, is_public, is_long, all, undo, no_wait, now, quiet, help;
 	const char *kind, *count, *delay; /* top, events */
 	const char *seed, *donors, *objects, *at; /* top --simulate */
 	bool follow, once, readonly, no_mouse, simulate;

@@ -56,6 +56,10 @@ static const struct cli_opt join_opts[] = {
 	{ "file", 0, "FILE", "whose first line is the invitation", AT(file) },
 	COMMON
 };
+static const struct cli_opt lend_opts[] = {
+	{ "now", 0, NULL, "do not wait for copies elsewhere where others have one", AT(now) },
+	JSON, COMMON
+};
 static const struct cli_opt drain_opts[] = {
 	{ "undo", 0, NULL, "use it again", AT(undo) },
 	{ "no-wait", 0, NULL, "do not wait until all has moved", AT(no_wait) },
@@ -121,7 +125,7 @@ static const struct cli_cmd commands[] = {
 	{ "invite", "", "let machines in by a word that you give them", 0, 0, invite_opts, cli_invite },
 	{ "join", "[INVITATION]", "join the pool that this machine is invited to", 0, 1, join_opts, cli_join },
 	{ "pool", "export FILE | import FILE | confirm", "the pool's backup, and going on from an old one", 1, 2, plain_opts, cli_pool },
-	{ "lend", "[SIZE|SHARE|auto|off]", "how much RAM this machine lends; change it", 0, 1, json_opts, cli_lend },
+	{ "lend", "[SIZE|SHARE|auto|off]", "how much RAM this machine lends; change it", 0, 1, lend_opts, cli_lend },
 	{ "drain", "DONOR", "move everything off a donor", 1, 1, drain_opts, cli_drain },
 	{ "revoke", "DEVICE", "an admitted device is out, at once and for good", 1, 1, plain_opts, cli_revoke },
 	{ "forget", "DONOR", "a donor's RAM is gone for good", 1, 1, plain_opts, cli_forget },

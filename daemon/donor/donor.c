@@ -200,9 +200,7 @@ void lr_donor_beat(struct lr_donor *d)
 				 .bytes_out = s->bytes_out,
 				 .bytes_in = s->bytes_in,
 				 .errors = s->errors,
-				 .pressure = (uint8_t)(d->hurry ?
-						       LR_PRESSURE_LAST :
-						       d->elastic.level) };
+				 .pressure = (uint8_t)lr_lend_pressure(d) };
 
 	if (link)
 		LR_SEND(link, BEAT, beat, 0, &m, NULL);

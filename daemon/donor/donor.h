@@ -36,6 +36,7 @@ struct lr_donor {
 	char addrs[LR_ADDRS_MAX];
 	bool leaving, stopped, said_alone;
 	bool hurry; /* leaving, and leave_wait_s is over */
+	bool at_once; /* the owner wants what exceeds `lent` back now */
 	bool again; /* run anew, as another incarnation */
 };
 
@@ -46,8 +47,11 @@ void lr_donor_beat(struct lr_donor *d);
 /* lend.c; false: said why */
 bool lr_lend_start(struct lr_donor *d);
 void lr_lend_stop(struct lr_donor *d);
-/* The owner's word; false: malformed, nothing changed. */
-bool lr_lend_set(struct lr_donor *d, const char *spec);
+/* The owner's word; false: malformed, nothing changed. `at_once`: copies that
+ * others have, too, go before they are made anew elsewhere. */
+bool lr_lend_set(struct lr_donor *d, const char *spec, bool at_once);
+/* How short of RAM this donor is, as heartbeats tell. */
+enum lr_pressure lr_lend_pressure(struct lr_donor *d);
 
 /* leave.c */
 void lr_leave_stop_cb(struct lr_base *b);

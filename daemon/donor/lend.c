@@ -11,7 +11,7 @@
 #define LOOK_MS	      250
 #define LOOK_SHORT_MS 25
 #define WATCH_MS      2000 /* so long after it was short */
-#define HELD_BYTES    (UINT64_C(16) << 20)
+#define HELD_BYTES    (UINT64_C(16) << 20) /* begun segments, the spare */
 
 static void set_lent(struct lr_donor *d, uint64_t bytes)
 {
@@ -94,17 +94,31 @@ static void host_cb(uv_timer_t *timer)
 	uv_timer_start(timer, host_cb, hurry ? LOOK_SHORT_MS : LOOK_MS, 0);
 }
 
-bool lr_lend_set(struct lr_donor *d, const char *spec)
+bool lr_lend_set(struct lr_donor *d, const char *spec, bool at_once)
 {
 	uint64_t bytes;
 
 	if (!lr_lend_bytes(spec, d->b.cfg->reserve, &d->host, 0, &bytes))
 		return false;
 	snprintf(d->lend, sizeof d->lend, "%s", spec);
+	d->at_once = at_once;
 	look(d);
-	lr_info("lending %s: %llu bytes", d->lend,
-		(unsigned long long)d->lent);
+	lr_info("lending %s: %llu bytes%s", d->lend,
+		(unsigned long long)d->lent, at_once ? ", now" : "");
+	if (at_once)
+		lr_donor_beat(d);
 	return true;
+}
+
+enum lr_pressure lr_lend_pressure(struct lr_donor *d)
+{
+	if (d->hurry)
+		return LR_PRESSURE_LAST;
+	if (d->shard.stats.mapped <= d->lent + HELD_BYTES)
+		d->at_once = false;
+	if (d->at_once && d->elastic.level < LR_PRESSURE_HARD)
+		return LR_PRESSURE_HARD;
+	return d->elastic.level;
 }
 
 bool lr_lend_start(struct lr_donor *d)

@@ -176,6 +176,8 @@ static void clean(struct lr_shard *s)
 	struct lr_store_usage u = lr_store_usage(s->store);
 	bool over = u.mapped > u.limit;
 
+	if (over) /* what is only kept in case goes first */
+		lr_store_drop_shelves(s->store);
 	lr_store_clean(s->store, over ? GIVE_US : CLEAN_US, over);
 	if (over)
 		s->stats.mapped = lr_store_usage(s->store).mapped;
@@ -223,14 +225,6 @@ static void attached(struct lr_shard *s, const struct lr_mail *m)
 	lr_reports_attached(s->reports);
 }
 
-/* Less than is mapped: what is only kept in case goes first. */
-static void set_limit(struct lr_shard *s, uint64_t bytes)
-{
-	lr_store_set_limit(s->store, bytes);
-	if (lr_store_usage(s->store).mapped > bytes)
-		lr_store_drop_shelves(s->store);
-}
-
 static void stop(struct lr_shard *s)
 {
 	s->stopping = true;
@@ -265,7 +259,7 @@ static void mail_cb(void *arg, const struct lr_mail *m)
 		break;
 	case LR_MAIL_LIMIT:
 		r = lr_reader(m->bytes, m->h.meta);
-		set_limit(s, lr_r_u64(&r));
+		lr_store_set_limit(s->store, lr_r_u64(&r));
 		break;
 	case LR_MAIL_REPORTED:
 		lr_reports_acked(s->reports);

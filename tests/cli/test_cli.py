@@ -141,7 +141,7 @@ def test_wrong_values(k):
                  ("store", "-", "--name", b"\xff\xfe"),
                  ("retrieve", ""), ("stat", ""), ("remove", "good", ""),
                  ("retrieve", "x" * 256), ("list", "x" * 2000),
-                 ("lend", "much"), ("lend", "-1G"), ("lend", "120%"),
+                 ("lend", "much"), ("lend", "-1G"), ("lend", "--now"), ("lend", "120%"),
                  ("lend", ""), ("lend", "5 apples"),
                  ("admit", "x", "--role", "king"),
                  ("admit", "x", "--role", "donor,"), ("admit", ""),

@@ -142,6 +142,30 @@ def test_owner_takes_all(lab):
     ledger.verify()
 
 
+def test_lend_now(lab):
+    """`lanram lend off --now` takes a donor's copies off before there are new
+    ones (none are made: the rebuild is paused), where others have one; what it
+    has alone is moved first. Nothing is lost, and all is whole in the end."""
+    p = Pool(lab)
+    ledger = Ledger(p)
+    for i in range(8):
+        ledger.store(8 * MIB, copies=1 + i % 2)
+    wait_until(lambda: held(p, "birch") > 28 * MIB, 10, "it holds something")
+    p.anvil.lanram("rebuild", "pause")
+    p.donors[0].lanram("lend", "off", "--now")
+    wait_until(lambda: held(p, "birch") < 24 * MIB, 20, "its RAM went back")
+    check(p.status()["slots"]["short"] > 0, "copies are missing meanwhile")
+    check("shed" in {e["kind"] for e in p.elm.json("events")}, "told")
+    ledger.verify()
+    p.anvil.lanram("rebuild", "resume")
+    p.wait_whole()
+    wait_until(lambda: not any("birch" in o["donors"] for o in
+                               ledger.listed().values()), 20,
+               "nothing is on it")
+    p.wait_state("birch", ("up",))
+    ledger.verify()
+
+
 def test_drain(lab):
     """`lanram drain` waits until all has moved; an interrupt leaves it going
     on; the coordinator may start anew meanwhile. Undone, it is used again."""
