@@ -46,6 +46,8 @@ lib_client_liblrclient_la_SOURCES = \
 	lib/client/relay_i.h \
 	lib/client/relay_ops.c \
 	lib/client/relay_wire.c \
+	lib/client/room.c \
+	lib/client/room.h \
 	lib/client/stream.c \
 	lib/client/submit.c \
 	lib/client/values.c

@@ -149,6 +149,7 @@ static bool keep(struct lr_download_piece *p, const struct lr_entry_result *res)
 		return false;
 	}
 	p->len = res->bytes - LR_CHUNK_HEAD;
+	lr_room_make(&d->room, p->data + p->len);
 	memcpy(p->data, res->value + LR_CHUNK_HEAD, p->len);
 	p->there = true;
 	return true;
@@ -328,6 +329,7 @@ void lr_download_into(struct lr_download *d, void *to)
 	d->phase = LR_DOWNLOAD_BODY;
 	if (d->m.chunks) {
 		d->into = to;
+		lr_room_init(&d->room, to, (size_t)d->m.size);
 		ask_more(d);
 	} else {
 		read_inline(d, to, (size_t)d->m.size);

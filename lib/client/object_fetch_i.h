@@ -6,6 +6,7 @@
 
 #include "client/hash.h"
 #include "client/object.h"
+#include "client/room.h"
 
 /* A chunk is tried so long when it is only counted. */
 #define LR_DOWNLOAD_COUNT_MS 1000u
@@ -43,6 +44,7 @@ struct lr_download {
 	uint8_t *inline_data;
 	uint64_t read; /* bytes delivered */
 	uint8_t *into;
+	struct lr_room room; /* there */
 	struct lr_download_piece *ring;
 	unsigned window, in_flight;
 	uint64_t asked, hashed; /* chunks */

@@ -4,7 +4,7 @@
 client_tests = tests/unit/test_direct tests/unit/test_direct_ask \
 	tests/unit/test_download \
 	tests/unit/test_hash tests/unit/test_object tests/unit/test_relay \
-	tests/unit/test_upload
+	tests/unit/test_room tests/unit/test_upload
 check_PROGRAMS += $(client_tests)
 TESTS += $(client_tests)
 client_libs = lib/client/liblrclient.la $(CMOCKA_LIBS)
@@ -18,6 +18,8 @@ tests_unit_test_direct_ask_SOURCES = tests/unit/test_direct_ask.c $(pool_kit)
 tests_unit_test_direct_ask_LDADD = $(client_libs)
 tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
 tests_unit_test_hash_LDADD = $(client_libs)
+tests_unit_test_room_SOURCES = tests/unit/test_room.c
+tests_unit_test_room_LDADD = $(client_libs)
 object_kit = tests/unit/object_kit.c tests/unit/object_kit.h tests/unit/unit.h \
 	tests/unit/mem_entries.c tests/unit/mem_entries.h
 tests_unit_test_download_SOURCES = tests/unit/test_download.c $(object_kit)
