@@ -96,18 +96,23 @@ static void count_slot(const struct lr_coord *c, unsigned slot,
 		ret->survives_machine = false;
 }
 
+/* Who is going takes nothing, and what it holds has to go elsewhere. */
 static uint64_t usable(const struct lr_coord *c)
 {
-	uint64_t *w = calloc(c->n_rows + 1, sizeof *w), bytes;
+	struct lr_place_donor *d = calloc(c->n_rows + 1, sizeof *d);
+	uint64_t bytes;
 	size_t n = 0;
 
-	if (!w)
+	if (!d)
 		return 0;
-	for (size_t i = 0; i < c->n_rows; i++)
-		if (c->rows[i]->state == ROW_UP)
-			w[n++] = c->rows[i]->d.lent;
-	bytes = lr_place_usable(w, n, 2);
-	free(w);
+	for (size_t i = 0; i < c->n_rows; i++) {
+		const struct coord_row *r = c->rows[i];
+
+		if (r->state == ROW_UP && !r->leaving && !coord_draining(r))
+			coord_place_donor(c, i, &d[n++]);
+	}
+	bytes = lr_place_usable(d, n, 2);
+	free(d);
 	return bytes;
 }
 

@@ -328,6 +328,9 @@ void coord_warm_plan(const struct lr_coord *c, struct lr_cfg *cfg,
 
 /* coord_plan.c */
 void coord_count_donors(struct lr_coord *c);
+/* As placement is to see it. */
+void coord_place_donor(const struct lr_coord *c, size_t row,
+		       struct lr_place_donor *ret);
 bool coord_damped(const struct coord_row *r, uint64_t now_ms);
 /* False: no memory, the old plan stands. */
 bool coord_plan(struct lr_coord *c, uint64_t now_ms);

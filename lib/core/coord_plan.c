@@ -47,6 +47,20 @@ static bool machine_known(const struct coord_row *r)
 	return !lr_dev_is_zero(&r->d.member.machine);
 }
 
+void coord_place_donor(const struct lr_coord *c, size_t row,
+		       struct lr_place_donor *ret)
+{
+	const struct coord_row *r = c->rows[row];
+
+	*ret = (struct lr_place_donor){
+		.inc = r->d.member.inc,
+		.weight = r->d.lent,
+		.machine = machine_known(r) ? r->d.member.machine
+					    : r->d.member.dev,
+		.site = site_of(c, row),
+	};
+}
+
 /* Without the damped ones first, so that they can be cut off. */
 static void list_donors(struct lr_coord *c, struct plan *p, bool damped,
 			uint64_t now_ms)
@@ -58,13 +72,7 @@ static void list_donors(struct lr_coord *c, struct plan *p, bool damped,
 		    r->full || !r->d.lent || r->pressure ||
 		    coord_damped(r, now_ms) != damped)
 			continue;
-		p->donors[p->n++] = (struct lr_place_donor){
-			.inc = r->d.member.inc,
-			.weight = r->d.lent,
-			.machine = machine_known(r) ? r->d.member.machine
-						    : r->d.member.dev,
-			.site = site_of(c, i),
-		};
+		coord_place_donor(c, i, &p->donors[p->n++]);
 		p->n_damped += damped;
 	}
 }

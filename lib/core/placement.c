@@ -328,39 +328,24 @@ bool lr_place(const struct lr_cfg *cfg, unsigned nslots,
 	return ok;
 }
 
-static int by_weight_down(const void *a, const void *b)
+/* Whoever is full first ends it: with slots filled evenly, the donor whose
+ * share of the copies is the largest next to what it offers. That is what
+ * (1/R) * sum min(w_i, cap) tells, where each donor is a machine of its own. */
+uint64_t lr_place_usable(const struct lr_place_donor *donors, size_t n,
+			 unsigned copies)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	struct place_tree t;
+	double least = 0;
 
-	return (x < y) - (x > y);
-}
-
-/* No donor holds more than one copy of anything, so what the largest offer
- * beyond `cap` is no use: cap = (1/R) * sum min(w_i, cap). With fewer donors
- * than copies, what is stored has as many copies as there are donors. */
-uint64_t lr_place_usable(const uint64_t *weights, size_t n, unsigned copies)
-{
-	uint64_t *w = malloc((n + 1) * sizeof *w);
-	uint64_t sum = 0, cap = 0;
-	size_t up = 0;
-
-	if (!w)
+	if (!lr_place_tree_init(&t, donors, n))
 		return 0;
-	for (size_t i = 0; i < n; i++) {
-		if (!weights[i])
-			continue;
-		w[up++] = weights[i];
-		sum += weights[i];
+	lr_place_tree_aim(&t, at_most(copies, t.n), 1);
+	for (unsigned i = 0; i < t.n; i++) {
+		const struct place_node *d = &t.donors[i].node;
+
+		if (!i || d->weight < least * d->target)
+			least = d->weight / d->target;
 	}
-	qsort(w, up, sizeof *w, by_weight_down);
-	if (copies > up)
-		copies = (unsigned)up;
-	for (unsigned capped = 0; capped < copies; capped++) {
-		cap = sum / (copies - capped);
-		if (w[capped] <= cap)
-			break;
-		sum -= w[capped];
-	}
-	free(w);
-	return cap;
+	lr_place_tree_done(&t);
+	return (uint64_t)(least * (1 + 1e-12)); /* 15, not 14.999... */
 }

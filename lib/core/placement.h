@@ -26,7 +26,9 @@ bool lr_place(const struct lr_cfg *cfg, unsigned nslots,
 	      const struct lr_place_donor *donors, size_t n,
 	      struct lr_want *want);
 
-/* Bytes that users can store at `copies` copies: (1/R) * sum min(w_i, cap). */
-uint64_t lr_place_usable(const uint64_t *weights, size_t n, unsigned copies);
+/* Bytes that users can store at `copies` copies, on as many machines and sites
+ * as placement puts them on; with fewer donors than copies, at one a donor. */
+uint64_t lr_place_usable(const struct lr_place_donor *donors, size_t n,
+			 unsigned copies);
 
 #endif

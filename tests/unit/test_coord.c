@@ -290,7 +290,16 @@ static bool drained_0(struct kit *k)
 	return k->events[LR_EVENT_DRAINED] > 0;
 }
 
-/* A drained donor holds nothing and stays; undone, it takes its share again. */
+static uint64_t usable(struct kit *k)
+{
+	struct lr_coord_summary sum;
+
+	lr_coord_summarize(k->c, &sum);
+	return sum.usable;
+}
+
+/* A drained donor holds nothing and stays; undone, it takes its share again.
+ * Meanwhile nothing is promised of its room. */
 static void drain_and_undo(void **state)
 {
 	struct kit k;
@@ -299,6 +308,7 @@ static void drain_and_undo(void **state)
 	kit_pool(&k, 4, 4);
 	assert_int_equal(lr_coord_drain(k.c, &k.d[0].dev, false, k.now),
 			 LR_E_OK);
+	assert_int_equal(usable(&k), 3 * k.d[1].lent / 2);
 	assert_true(kit_until(&k, drained_0, 20000));
 	assert_int_equal(kit_holding(&k, 0), 0);
 	assert_true(k.d[0].alive);

@@ -119,22 +119,164 @@ static void test_thousand(void **state)
 	place_done(&p);
 }
 
-/* What users can store: no donor counts for more than the others can pair. */
+/* Donors of these weights, each a machine of its own, or those with the same
+ * `machine` together. */
+static uint64_t usable(const uint64_t *w, const unsigned *machine, size_t n,
+		       unsigned copies)
+{
+	struct lr_place_donor d[8] = {{0}};
+
+	for (size_t i = 0; i < n; i++) {
+		d[i].inc = i + 1;
+		d[i].weight = w[i];
+		d[i].machine.b[0] = (uint8_t)(1 + (machine ? machine[i] : i));
+	}
+	return lr_place_usable(d, n, copies);
+}
+
+/* What users can store: no donor counts for more than the others can pair, and
+ * no machine does. */
 static void test_usable(void **state)
 {
-	uint64_t even[] = {10, 10, 10}, big[] = {100, 10, 20};
-	uint64_t one[] = {40}, zero[] = {0, 30, 50};
+	static const uint64_t even[] = {10, 10, 10}, big[] = {100, 10, 20};
+	static const uint64_t one[] = {40}, zero[] = {0, 30, 50};
+	static const unsigned two_hosts[] = {0, 0, 1}, one_host[] = {0, 0, 0};
 
 	(void)state;
-	assert_int_equal(lr_place_usable(even, 3, 1), 30);
-	assert_int_equal(lr_place_usable(even, 3, 2), 15);
-	assert_int_equal(lr_place_usable(even, 3, 3), 10);
-	assert_int_equal(lr_place_usable(big, 3, 1), 130);
-	assert_int_equal(lr_place_usable(big, 3, 2), 30);
-	assert_int_equal(lr_place_usable(big, 3, 3), 10);
-	assert_int_equal(lr_place_usable(one, 1, 2), 40);
-	assert_int_equal(lr_place_usable(zero, 3, 2), 30);
-	assert_int_equal(lr_place_usable(NULL, 0, 2), 0);
+	assert_int_equal(usable(even, NULL, 3, 1), 30);
+	assert_int_equal(usable(even, NULL, 3, 2), 15);
+	assert_int_equal(usable(even, NULL, 3, 3), 10);
+	assert_int_equal(usable(big, NULL, 3, 1), 130);
+	assert_int_equal(usable(big, NULL, 3, 2), 30);
+	assert_int_equal(usable(big, NULL, 3, 3), 10);
+	assert_int_equal(usable(one, NULL, 1, 2), 40);
+	assert_int_equal(usable(zero, NULL, 3, 2), 30);
+	assert_int_equal(usable(NULL, NULL, 0, 2), 0);
+	assert_int_equal(usable(even, two_hosts, 3, 2), 10);
+	assert_int_equal(usable(even, one_host, 3, 2), 15);
+}
+
+/* --- usable, against every way of packing ---------------------------------- */
+
+#define PACK_DONORS 4
+#define PACK_MOST   5u /* pieces that a donor holds */
+
+struct packing {
+	unsigned n, copies, spread; /* machines that a piece must be on */
+	unsigned machine[PACK_DONORS];
+	int best[6 * 6 * 6 * 6]; /* by what is left, -1: not known yet */
+};
+
+static bool may_hold(const struct packing *p, unsigned set, const unsigned *left)
+{
+	unsigned machines = 0, n = 0;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		if (!(set >> i & 1))
+			continue;
+		if (!left[i])
+			return false;
+		machines |= 1u << p->machine[i];
+		n++;
+	}
+	return n == p->copies &&
+	       (unsigned)__builtin_popcount(machines) >= p->spread;
+}
+
+/* So many pieces fit, whichever donors each of them is put on. */
+static int pack(struct packing *p, unsigned *left)
+{
+	unsigned at = 0;
+	int best = 0;
+
+	for (unsigned i = 0; i < p->n; i++)
+		at = at * (PACK_MOST + 1) + left[i];
+	if (p->best[at] >= 0)
+		return p->best[at];
+	for (unsigned set = 1; set < 1u << p->n; set++) {
+		int n;
+
+		if (!may_hold(p, set, left))
+			continue;
+		for (unsigned i = 0; i < p->n; i++)
+			left[i] -= set >> i & 1;
+		n = 1 + pack(p, left);
+		for (unsigned i = 0; i < p->n; i++)
+			left[i] += set >> i & 1;
+		best = n > best ? n : best;
+	}
+	return p->best[at] = best;
+}
+
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+static void compare_packing(void)
+{
+	static struct packing p;
+	uint64_t w[PACK_DONORS];
+	unsigned left[PACK_DONORS], up = 0, machines = 0, hosts;
+
+	p.n = 1 + (unsigned)place_rnd(PACK_DONORS);
+	hosts = 1 + (unsigned)place_rnd(p.n);
+	for (unsigned i = 0; i < p.n; i++) {
+		p.machine[i] = (unsigned)place_rnd(hosts);
+		w[i] = left[i] = (unsigned)place_rnd(PACK_MOST + 1);
+		up += w[i] > 0;
+		machines |= w[i] ? 1u << p.machine[i] : 0;
+	}
+	hosts = (unsigned)__builtin_popcount(machines);
+	for (unsigned copies = 1; copies <= 3 && up; copies++) {
+		int fits;
+
+		p.copies = least(copies, up);
+		p.spread = least(p.copies, hosts);
+		if (p.copies == 3 && p.spread == 2)
+			continue; /* is not told to anybody */
+		memset(p.best, -1, sizeof p.best);
+		fits = pack(&p, left);
+		assert_int_equal(usable(w, p.machine, p.n, copies), fits);
+	}
+}
+
+/* What is told to be usable fits, to the piece, and no more does. */
+static void test_usable_packing(void **state)
+{
+	(void)state;
+	for (unsigned run = 0; run < 2000; run++)
+		compare_packing();
+}
+
+/* Slots fill evenly: what fits into a plan until the first donor is full is
+ * what was told, but for the rounding of targets to whole slots. */
+static void test_usable_planned(void **state)
+{
+	(void)state;
+	for (unsigned run = 0; run < 100; run++) {
+		unsigned n = 2 + (unsigned)place_rnd(6), slots = 512;
+		double fits = 0, told;
+		struct pool p;
+
+		place_init(&p, 3 * slots);
+		for (unsigned i = 0; i < n; i++) {
+			place_join(&p, 100000 + place_rnd(900000));
+			if (i && !place_rnd(4))
+				p.d[i].machine = p.d[i - 1].machine;
+		}
+		place_plan(&p);
+		for (unsigned i = 0; i < n; i++) {
+			double w = (double)p.d[i].weight * slots /
+				   place_load_of(&p, p.d[i].inc, 1, true);
+
+			fits = !i || w < fits ? w : fits;
+		}
+		told = (double)lr_place_usable(p.d, n, 2);
+		assert_true(fits <= told + 1);
+		assert_true(fits >= 0.85 * told);
+		place_done(&p);
+	}
 }
 
 int main(void)
@@ -144,6 +286,8 @@ int main(void)
 		cmocka_unit_test(test_partners),
 		cmocka_unit_test(test_thousand),
 		cmocka_unit_test(test_usable),
+		cmocka_unit_test(test_usable_packing),
+		cmocka_unit_test(test_usable_planned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
