@@ -10,20 +10,24 @@
 #include <time.h>
 
 #define LINE 1024
-#define REMEMBERED 16
-#define AGAIN_S 60
+#define CAUSES 64
+#define LINES 16 /* of one cause in one window */
+#define WINDOW_S 60
 
-/* Lines said lately, so that the same one does not flood the log. */
-struct said {
-	uint64_t hash;
-	time_t at;
-	unsigned held;
+/* What one place in the source has said lately: no line twice, and not many, so
+ * that a storm of one kind, each line a little different, does not flood the
+ * log. */
+struct cause {
+	const void *id;
+	time_t since;
+	unsigned n, held;
+	uint64_t said[LINES]; /* hashes */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static enum lr_log_level limit = LR_LOG_INFO;
 static bool journal;
-static struct said said[REMEMBERED];
+static struct cause causes[CAUSES];
 
 bool lr_log_start(const char *level)
 {
@@ -54,34 +58,65 @@ static uint64_t hash_of(const char *line)
 	return h;
 }
 
-/* Under the lock. False: said within the last minute, hold it back. */
-static bool may_say(const char *line, unsigned *ret_held)
+/* Its place, or that of the one which was silent longest. */
+static struct cause *cause_of(const void *id)
 {
+	struct cause *oldest = &causes[0];
+
+	for (size_t i = 0; i < CAUSES; i++) {
+		if (causes[i].id == id)
+			return &causes[i];
+		if (causes[i].since < oldest->since)
+			oldest = &causes[i];
+	}
+	*oldest = (struct cause){ .id = id };
+	return oldest;
+}
+
+/* Under the lock. False: held back; *ret_held: how many were before it. */
+static bool may_say(const void *id, const char *line, unsigned *ret_held)
+{
+	struct cause *c = cause_of(id);
 	uint64_t h = hash_of(line);
 	time_t now = time(NULL);
-	struct said *oldest = &said[0];
+	bool known = false;
 
 	*ret_held = 0;
-	for (size_t i = 0; i < REMEMBERED; i++) {
-		struct said *s = &said[i];
-
-		if (s->hash == h && s->at && now - s->at < AGAIN_S) {
-			s->held++;
-			return false;
-		}
-		if (s->hash == h) {
-			oldest = s;
-			*ret_held = s->held;
-			break;
-		}
-		if (s->at < oldest->at)
-			oldest = s;
+	if (now - c->since >= WINDOW_S || now < c->since) {
+		*ret_held = c->held;
+		*c = (struct cause){ .id = id, .since = now };
 	}
-	*oldest = (struct said){ h, now, 0 };
+	for (unsigned i = 0; i < c->n; i++)
+		known |= c->said[i] == h;
+	if (known || c->n == LINES) {
+		c->held++;
+		return false;
+	}
+	c->said[c->n++] = h;
 	return true;
 }
 
-void lr_log(enum lr_log_level level, const char *fmt, ...)
+/* Names and texts of others are in it: they make no lines of their own. */
+static void tame(char *line)
+{
+	for (; *line; line++)
+		if ((unsigned char)*line < 0x20 || *line == 0x7f)
+			*line = '?';
+}
+
+static void say(enum lr_log_level level, const char *line, unsigned held)
+{
+	char prefix[8] = "", more[48] = "";
+
+	if (journal)
+		snprintf(prefix, sizeof prefix, "<%d>", (int)level);
+	if (held)
+		snprintf(more, sizeof more, " (and %u more like it before)",
+			 held);
+	fprintf(stderr, "%s%s%s\n", prefix, line, more);
+}
+
+void lr_log(enum lr_log_level level, const void *cause, const char *fmt, ...)
 {
 	char line[LINE];
 	unsigned held;
@@ -92,18 +127,10 @@ void lr_log(enum lr_log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof line, fmt, ap);
 	va_end(ap);
+	tame(line);
 	pthread_mutex_lock(&lock);
-	if (may_say(line, &held)) {
-		char prefix[8] = "";
-
-		if (journal)
-			snprintf(prefix, sizeof prefix, "<%d>", (int)level);
-		if (held)
-			fprintf(stderr, "%s%s (%u more times)\n", prefix, line,
-				held);
-		else
-			fprintf(stderr, "%s%s\n", prefix, line);
-	}
+	if (may_say(cause, line, &held))
+		say(level, line, held);
 	pthread_mutex_unlock(&lock);
 }
 

@@ -65,11 +65,12 @@ static void log_event(const struct lr_event *ev)
 		[LR_EVENT_WARNING] = LR_LOG_WARNING,
 		[LR_EVENT_ERROR] = LR_LOG_ERROR,
 	};
+	static char cause[LR_EVENT_KINDS]; /* their addresses count */
 	char safe[LR_NAME_MAX * 4], text[256];
 
 	lr_log_escape(ev->name, strlen(ev->name), safe, sizeof safe);
-	lr_log(levels[lr_event_level(ev->kind)], "%s%s%s", safe,
-	       *safe ? " " : "", lr_event_text(ev, text, sizeof text));
+	lr_log(levels[lr_event_level(ev->kind)], &cause[ev->kind], "%s%s%s",
+	       safe, *safe ? " " : "", lr_event_text(ev, text, sizeof text));
 }
 
 static void add_event(struct lr_coordinator *k, struct lr_event *ev,
