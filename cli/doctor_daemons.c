@@ -95,7 +95,7 @@ static bool take_here(struct doctor_daemon *m)
 	return true;
 }
 
-static bool greet(struct doctor_daemon *m)
+static enum lr_err greet(struct doctor_daemon *m)
 {
 	struct lr_msg_hello hello = {.proto_min = lr_proto_min,
 				     .proto_max = lr_proto_max,
@@ -104,40 +104,61 @@ static bool greet(struct doctor_daemon *m)
 				     .version = lr_str(PACKAGE_VERSION),
 				     .site = lr_str(""),
 				     .addrs = lr_str("")};
-	struct lr_msg_welcome w;
+	uint8_t meta[LR_META_MAX];
+	struct lr_writer w = lr_writer(meta, sizeof meta);
+	struct lr_msg_welcome r;
 	struct lr_answer a;
+	enum lr_err err;
 
-	if (!DOCTOR_ASK(m->handle, HELLO, hello, &hello, WELCOME, &a))
-		return false;
-	if (lr_dec_welcome(a.f.meta, a.f.h.meta, &w)) {
-		m->pool = w.pool;
-		lr_str_copy(w.version, m->version, sizeof m->version);
+	lr_enc_hello(&w, &hello);
+	err = lr_client_ask(m->handle, LR_M_HELLO, w.p, w.len, &a);
+	if (!err && a.f.h.type != LR_M_WELCOME)
+		err = LR_E_PROTOCOL;
+	if (!err && lr_dec_welcome(a.f.meta, a.f.h.meta, &r)) {
+		m->pool = r.pool;
+		lr_str_copy(r.version, m->version, sizeof m->version);
 	}
 	lr_answer_done(&a);
-	return true;
+	return err;
+}
+
+static void no_answer(struct doctor *d, const struct doctor_daemon *m,
+		      enum lr_err err, const char *path)
+{
+	char restart[64];
+
+	snprintf(restart, sizeof restart, "sudo systemctl restart lanram-%s",
+		 m->name);
+	if (err == LR_E_VERSION)
+		doctor_wrong(d, "daemons", 1, restart,
+			     "the %s (process %d) and this program are of "
+			     "versions that do not speak to each other: %s",
+			     m->name, (int)m->pid, lanram_error(m->handle));
+	else
+		doctor_wrong(d, "daemons", 4, restart,
+			     "the %s (process %d) does not answer on %s: it "
+			     "hangs, or is stopped",
+			     m->name, (int)m->pid, path);
 }
 
 static void is_there(struct doctor *d, enum doctor_role role, const char *path)
 {
 	struct doctor_daemon *m = &d->daemons[role];
 	struct lanram_options opt = {.socket = path, .deadline_ms = ASK_MS};
-	char restart[64];
+	enum lr_err err = LR_E_NO_MEMORY;
 
-	snprintf(restart, sizeof restart, "sudo systemctl restart lanram-%s",
-		 m->name);
-	if (lanram_open(&opt, &m->handle) == LANRAM_OK && greet(m)) {
+	if (lanram_open(&opt, &m->handle) == LANRAM_OK)
+		err = greet(m);
+	if (!err) {
 		doctor_ok(d, "daemons", "the %s runs (process %d, version %s)",
 			  m->name, (int)m->pid, m->version);
 		if (role != DOCTOR_COORDINATOR)
 			take_here(m);
 		return;
 	}
+	no_answer(d, m, err, path);
 	lanram_close(m->handle);
 	m->handle = NULL;
-	doctor_wrong(d, "daemons", 4, restart,
-		     "the %s (process %d) does not answer on %s: it hangs, or "
-		     "is stopped",
-		     m->name, (int)m->pid, path);
 }
 
 void doctor_daemons(struct doctor *d)

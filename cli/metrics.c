@@ -11,17 +11,22 @@ static const char *const roles[] = {CLI_COORDINATOR, CLI_DONOR, CLI_REQUESTER};
 static int print(struct cli *c, const char *role)
 {
 	const char *const only[] = {role, NULL};
-	struct lr_msg_metrics m = {0};
+	struct lr_msg_metrics m = {.part = 1};
+	struct lr_msg_metrics_r r = {0};
 	struct lr_answer a;
 	int code;
 
 	if (!cli_open(c, only))
 		return 1;
-	code = CLI_ASK(c, METRICS, metrics, &m, METRICS_R, &a);
-	if (!code) {
+	do {
+		code = CLI_ASK(c, METRICS, metrics, &m, METRICS_R, &a);
+		if (code)
+			break;
+		if (!lr_dec_metrics_r(a.f.meta, a.f.h.meta, &r))
+			r.parts = 0;
 		fwrite(a.f.bulk, 1, a.f.h.bulk, stdout);
 		lr_answer_done(&a);
-	}
+	} while (m.part++ < r.parts);
 	lanram_close(c->pool);
 	c->pool = NULL;
 	return code;

@@ -5,6 +5,7 @@ daemon_lanramd_LDADD = daemon/liblrdaemon.a $(daemon_libs)
 # All but main(), so that other programs can be made of it, too.
 noinst_LIBRARIES += daemon/liblrdaemon.a
 daemon_liblrdaemon_a_SOURCES = daemon/base.c daemon/base.h \
+	daemon/hello.c daemon/hello.h \
 	daemon/log.c daemon/log.h daemon/rotate.c daemon/rotate.h \
 	daemon/metrics.c daemon/metrics.h daemon/metrics_http.c \
 	daemon/coordinator/coordinator.c daemon/coordinator/coordinator.h \

@@ -138,21 +138,68 @@ char *lr_metrics_text(lr_metrics_cb cb, void *arg, size_t *ret_len)
 	return NULL;
 }
 
-void lr_metrics_answer(struct lr_link *link, uint64_t req, lr_metrics_cb cb,
-		       void *arg)
-{
-	struct lr_msg_metrics_r r = { 0 };
-	struct lr_bulk bulk = { 0 };
-	char *text = lr_metrics_text(cb, arg, &bulk.len);
+/* --- over a link ------------------------------------------------------------ */
 
-	bulk.p = text;
-	if (!text)
-		lr_link_send_error(link, req, LR_E_NO_MEMORY, "out of memory");
-	else if (bulk.len > LR_BULK_MAX)
-		lr_link_send_error(link, req, LR_E_FAILED,
-				   "too many donors for one answer: set "
-				   "metrics_listen and ask over HTTP");
+/* A text of more than one part, until its last one was asked for or somebody
+ * else needs the place: all its samples are of one moment. */
+static struct {
+	const struct lr_link *link; /* whose it is; compared, not followed */
+	char *text;
+	size_t len;
+} kept;
+
+static void forget_kept(void)
+{
+	free(kept.text);
+	memset(&kept, 0, sizeof kept);
+}
+
+static void send_part(struct lr_link *link, uint64_t req, unsigned part)
+{
+	size_t parts = (kept.len + LR_BULK_MAX - 1) / LR_BULK_MAX;
+	size_t from = (size_t)part * LR_BULK_MAX;
+	struct lr_msg_metrics_r r = { .parts = (uint16_t)parts };
+	struct lr_bulk bulk = { .p = kept.text + from,
+				.len = kept.len - from };
+
+	if (bulk.len > LR_BULK_MAX)
+		bulk.len = LR_BULK_MAX;
+	LR_SEND(link, METRICS_R, metrics_r, req, &r, &bulk);
+	if (part + 1 >= parts)
+		forget_kept();
+}
+
+static void new_text(struct lr_link *link, lr_metrics_cb cb, void *arg)
+{
+	forget_kept();
+	kept.text = lr_metrics_text(cb, arg, &kept.len);
+	kept.link = link;
+}
+
+void lr_metrics_answer(struct lr_link *link, const struct lr_frame *f,
+		       lr_metrics_cb cb, void *arg)
+{
+	struct lr_msg_metrics m;
+	unsigned part;
+
+	if (!lr_dec_metrics(f->meta, f->h.meta, &m)) {
+		lr_link_close(link, LR_E_PROTOCOL);
+		return;
+	}
+	part = m.part ? m.part - 1u : 0;
+	if (!part)
+		new_text(link, cb, arg);
+	if (kept.link != link || (size_t)part * LR_BULK_MAX > kept.len)
+		lr_link_send_error(link, f->h.req, LR_E_BUSY,
+				   "somebody else asked meanwhile: try again");
+	else if (!kept.text)
+		lr_link_send_error(link, f->h.req, LR_E_NO_MEMORY,
+				   "out of memory");
+	else if (!m.part && kept.len > LR_BULK_MAX)
+		lr_link_send_error(link, f->h.req, LR_E_FAILED,
+				   "too long for one answer: upgrade this "
+				   "program, or set metrics_listen and ask "
+				   "over HTTP");
 	else
-		LR_SEND(link, METRICS_R, metrics_r, req, &r, &bulk);
-	free(text);
+		send_part(link, f->h.req, part);
 }

@@ -64,7 +64,7 @@
 	M(requester_read_bytes_total,         counter,   "",             "values given to local programs") \
 	M(requester_written_bytes_total,      counter,   "",             "values taken from local programs and stored") \
 	M(requester_links,                    gauge,     "to",           "open links: programs of this machine, donors") \
-	M(requester_refusals_total,           counter,   "reason",       "connections that were turned away: limits")
+	M(requester_refusals_total,           counter,   "reason",       "connections that were turned away: limits, version")
 /* clang-format on */
 
 enum lr_metric {
@@ -129,9 +129,9 @@ void lr_metric_refusals(struct lr_metrics *m, enum lr_metric id,
 
 /* The text, malloced; NULL: out of memory. */
 char *lr_metrics_text(lr_metrics_cb cb, void *arg, size_t *ret_len);
-/* Answers METRICS. */
-void lr_metrics_answer(struct lr_link *link, uint64_t req, lr_metrics_cb cb,
-		       void *arg);
+/* Answers METRICS, a part at a time; one thread. */
+void lr_metrics_answer(struct lr_link *link, const struct lr_frame *f,
+		       lr_metrics_cb cb, void *arg);
 
 /* --- metrics_http.c: GET /metrics on the loop ----------------------------- */
 

@@ -9,8 +9,8 @@
 
 #include "core/list.h"
 #include "daemon/coordinator/coordinator.h"
+#include "daemon/hello.h"
 #include "daemon/log.h"
-#include "wire/version.h"
 
 static const struct lr_link_ops peer_ops;
 
@@ -175,25 +175,13 @@ static void welcome(struct lr_peer *p, uint64_t req, uint16_t proto)
 static void take_hello(struct lr_peer *p, const struct lr_frame *f)
 {
 	struct lr_msg_hello m;
-	char why[256];
+	uint16_t proto = lr_hello_take(&p->k->b.refusals, p->link, f,
+				       "coordinator", &m);
 
-	if (!lr_version_read(f->meta, f->h.meta, &m)) {
-		lr_link_close(p->link, LR_E_PROTOCOL);
+	if (!proto)
 		return;
-	}
-	if (!lr_version_common(&m)) {
-		lr_version_refusal(&m, "coordinator", why, sizeof why);
-		lr_refuse(&p->k->b.refusals, LR_REFUSED_VERSION);
-		lr_link_send_error(p->link, f->h.req, LR_E_VERSION, why);
-		lr_link_close(p->link, LR_E_OK);
-		return;
-	}
-	if (!lr_dec_hello(f->meta, f->h.meta, &m)) {
-		lr_link_close(p->link, LR_E_PROTOCOL);
-		return;
-	}
 	if (p->role == LR_LINK_LOCAL && m.role == LR_LINK_LOCAL) {
-		welcome(p, f->h.req, lr_version_common(&m));
+		welcome(p, f->h.req, proto);
 		return; /* a local program asks who we are */
 	}
 	if (p->role && (p->admitted || p->role != m.role)) {
@@ -217,7 +205,7 @@ static void take_hello(struct lr_peer *p, const struct lr_frame *f)
 		lr_link_close(p->link, LR_E_NO_MEMORY);
 		return;
 	}
-	welcome(p, f->h.req, lr_version_common(&m));
+	welcome(p, f->h.req, proto);
 }
 
 static const char replaced[] = "this device has another key now";

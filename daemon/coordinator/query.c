@@ -313,8 +313,7 @@ static void serve_pause(struct lr_peer *p, const struct lr_frame *f)
 static void serve_metrics(struct lr_peer *p, const struct lr_frame *f)
 {
 	if (lr_link_is_local(p->link))
-		lr_metrics_answer(p->link, f->h.req, lr_coordinator_metrics_cb,
-				  p->k);
+		lr_metrics_answer(p->link, f, lr_coordinator_metrics_cb, p->k);
 	else
 		lr_link_send_error(p->link, f->h.req, LR_E_PERMISSION,
 				   "metrics are told to local programs");

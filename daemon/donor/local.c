@@ -7,9 +7,9 @@
 #include "core/list.h"
 #include "daemon/donor/check.h"
 #include "daemon/donor/donor.h"
+#include "daemon/hello.h"
 #include "daemon/log.h"
 #include "daemon/rotate.h"
-#include "wire/version.h"
 
 struct lr_donor_link {
 	struct lr_donor_link *next, **prev;
@@ -96,21 +96,30 @@ static void serve_here(struct lr_donor *d, struct lr_link *link,
 	LR_SEND(link, HERE_R, here_r, f->h.req, &r, NULL);
 }
 
+static void serve_hello(struct lr_donor *d, struct lr_link *link,
+			const struct lr_frame *f)
+{
+	struct lr_msg_hello m;
+	struct lr_msg_welcome w = { .pool = *lr_attach_pool(d->control),
+				    .inc = d->inc,
+				    .admitted = 1,
+				    .pool_name = lr_str(d->b.cfg->pool),
+				    .name = lr_str(d->b.cfg->name),
+				    .version = lr_str(PACKAGE_VERSION) };
+
+	w.proto = lr_hello_take(&d->b.refusals, link, f, "donor", &m);
+	if (w.proto)
+		LR_SEND(link, WELCOME, welcome, f->h.req, &w, NULL);
+}
+
 static void local_frame_cb(struct lr_link *link, const struct lr_frame *f,
 			   void *arg)
 {
 	struct lr_donor_link *l = arg;
-	struct lr_msg_welcome w = { .proto = lr_proto_max,
-				    .pool = *lr_attach_pool(l->d->control),
-				    .inc = l->d->inc,
-				    .admitted = 1,
-				    .pool_name = lr_str(l->d->b.cfg->pool),
-				    .name = lr_str(l->d->b.cfg->name),
-				    .version = lr_str(PACKAGE_VERSION) };
 
 	switch (f->h.type) {
 	case LR_M_HELLO:
-		LR_SEND(link, WELCOME, welcome, f->h.req, &w, NULL);
+		serve_hello(l->d, link, f);
 		break;
 	case LR_M_LEND:
 		serve_lend(l->d, link, f);
@@ -127,7 +136,7 @@ static void local_frame_cb(struct lr_link *link, const struct lr_frame *f,
 		lr_rotate_serve(&l->d->b, l->d->control, link, f);
 		break;
 	case LR_M_METRICS:
-		lr_metrics_answer(link, f->h.req, lr_donor_metrics_cb, l->d);
+		lr_metrics_answer(link, f, lr_donor_metrics_cb, l->d);
 		break;
 	default:
 		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,

@@ -3,7 +3,7 @@
  * VIEW_GET. */
 #include "daemon/base.h"
 #include "daemon/donor/shard.h"
-#include "wire/version.h"
+#include "daemon/hello.h"
 
 static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
 {
@@ -11,7 +11,6 @@ static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
 	const struct lr_dev *peer = lr_link_peer(l->link);
 	const struct lr_device *d = lr_shard_device(s, peer);
 	struct lr_msg_hello h;
-	char why[256];
 	struct lr_msg_welcome w = { .pool = s->pool,
 				    .inc = s->o.inc,
 				    .run = s->rx->view.run,
@@ -21,22 +20,9 @@ static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
 				    .name = lr_str(s->o.name),
 				    .version = lr_str(PACKAGE_VERSION) };
 
-	if (!lr_version_read(f->meta, f->h.meta, &h)) {
-		lr_link_close(l->link, LR_E_PROTOCOL);
+	w.proto = lr_hello_take(s->o.refusals, l->link, f, "donor", &h);
+	if (!w.proto)
 		return;
-	}
-	w.proto = lr_version_common(&h);
-	if (!w.proto) {
-		lr_version_refusal(&h, "donor", why, sizeof why);
-		lr_refuse(s->o.refusals, LR_REFUSED_VERSION);
-		lr_link_send_error(l->link, f->h.req, LR_E_VERSION, why);
-		lr_link_close(l->link, LR_E_OK);
-		return;
-	}
-	if (!lr_dec_hello(f->meta, f->h.meta, &h)) {
-		lr_link_close(l->link, LR_E_PROTOCOL);
-		return;
-	}
 	l->roles = lr_dev_eq(peer, &s->pool) ? LR_ROLE_ADMIN :
 		   d			     ? d->roles :
 					       0;

@@ -56,5 +56,5 @@ void lr_requester_metrics_cb(void *arg, struct lr_metrics *m)
 	lr_metric(m, LR_METRIC_requester_links, LR_LABELS("donors"),
 		  lr_direct_links(q->pool));
 	lr_metric_refusals(m, LR_METRIC_requester_refusals_total,
-			   &q->b.refusals, LR_REFUSED_LIMITS + 1);
+			   &q->b.refusals, LR_REFUSED_VERSION + 1);
 }

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 #include "core/list.h"
+#include "daemon/hello.h"
 #include "daemon/log.h"
 #include "daemon/rotate.h"
-#include "wire/version.h"
 
 static void serve_here(struct user *u, uint64_t req)
 {
@@ -46,12 +46,12 @@ static void serve_links(struct user *u, uint64_t req)
 	LR_SEND(u->link, LINKS_R, links_r, req, &r, &bulk);
 }
 
-static void serve_hello(struct user *u, uint64_t req)
+static void serve_hello(struct user *u, const struct lr_frame *f)
 {
 	struct requester *q = u->q;
 	const struct lr_attach *a = lr_direct_attach(q->pool);
+	struct lr_msg_hello m;
 	struct lr_msg_welcome w = {
-		.proto = lr_proto_max,
 		.pool = *lr_attach_pool(a),
 		.epoch = lr_direct_view(q->pool)->epoch,
 		.admitted = lr_attach_state(a) == LR_HERE_READY,
@@ -60,7 +60,9 @@ static void serve_hello(struct user *u, uint64_t req)
 		.version = lr_str(PACKAGE_VERSION),
 	};
 
-	LR_SEND(u->link, WELCOME, welcome, req, &w, NULL);
+	w.proto = lr_hello_take(&q->b.refusals, u->link, f, "requester", &m);
+	if (w.proto)
+		LR_SEND(u->link, WELCOME, welcome, f->h.req, &w, NULL);
 }
 
 static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
@@ -70,7 +72,7 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 
 	switch (f->h.type) {
 	case LR_M_HELLO:
-		serve_hello(u, f->h.req);
+		serve_hello(u, f);
 		break;
 	case LR_M_HERE:
 		serve_here(u, f->h.req);
@@ -122,8 +124,7 @@ static void user_frame_cb(struct lr_link *link, const struct lr_frame *f,
 		serve_links(u, f->h.req);
 		break;
 	case LR_M_METRICS:
-		lr_metrics_answer(link, f->h.req, lr_requester_metrics_cb,
-				  u->q);
+		lr_metrics_answer(link, f, lr_requester_metrics_cb, u->q);
 		break;
 	case LR_M_ROTATE_KEY:
 		lr_rotate_serve(&u->q->b, lr_direct_attach(u->q->pool), link,

@@ -7,11 +7,13 @@
  *     that doing them twice is doing them once); connect again after 50 ms to
  *     1 s; step 2
  *
- * Nobody has ever listened: all that waits ends with NO_DAEMON at once. The
+ * Nobody has ever listened: all that waits ends with NO_DAEMON at once. It
+ * speaks no version of ours: with VERSION, and which side to start again. The
  * deadline of an operation: UNKNOWN for a PUT that was sent, NO_DAEMON if the
  * link is still away, else TIMEOUT. */
 #include "client/relay_i.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +48,27 @@ static void send_all(struct lr_relay *r)
 
 static void redial_cb(uv_timer_t *timer);
 
+/* Its own words, or ours of a daemon that did not ask. */
+static void note_apart(struct lr_relay *r, const struct lr_frame *f)
+{
+	struct lr_msg_error m;
+
+	if (f->h.type != LR_M_ERROR || !lr_dec_error(f->meta, f->h.meta, &m) ||
+	    !lr_str_copy(m.text, r->apart, sizeof r->apart) || !r->apart[0])
+		snprintf(r->apart, sizeof r->apart,
+			 "the daemon at %s speaks another protocol than this "
+			 "program (lanram %s): restart the older one after an "
+			 "upgrade",
+			 r->addr.sun_path, PACKAGE_VERSION);
+}
+
+static bool is_apart(enum lr_err err, const struct lr_frame *f)
+{
+	if (err || f->h.type != LR_M_WELCOME)
+		return err == LR_E_VERSION && f;
+	return !lr_version_chosen(f->meta, f->h.meta);
+}
+
 static void welcome_cb(struct lr_link *link, enum lr_err err,
 		       const struct lr_frame *f, void *arg)
 {
@@ -53,6 +76,11 @@ static void welcome_cb(struct lr_link *link, enum lr_err err,
 
 	if (r->closing || r->link != link)
 		return;
+	if (is_apart(err, f)) {
+		note_apart(r, f);
+		lr_link_close(link, LR_E_VERSION);
+		return;
+	}
 	if (err || f->h.type != LR_M_WELCOME) {
 		lr_link_close(link, err ? err : LR_E_PROTOCOL);
 		return;
@@ -96,10 +124,10 @@ static void close_cb(struct lr_link *link, enum lr_err why, void *arg)
 
 	(void)link;
 	r->link = NULL;
-	if (!r->closing && !r->was_open) {
-		r->refused = why == LR_E_PERMISSION ? why : LR_E_NO_DAEMON;
-		lr_relay_fail(r, r->refused);
-	}
+	if (!r->closing && r->apart[0])
+		lr_relay_fail(r, LR_E_VERSION);
+	else if (!r->closing && !r->was_open)
+		lr_relay_fail(r, why == LR_E_PERMISSION ? why : LR_E_NO_DAEMON);
 	if (!r->closing) {
 		r->phase = LR_RELAY_WAITING;
 		uv_timer_start(&r->redial, redial_cb, r->backoff_ms, 0);
@@ -118,6 +146,7 @@ void lr_relay_dial(struct lr_relay *r)
 	struct lr_link_options opt = {0};
 
 	r->phase = LR_RELAY_CONNECTING;
+	r->apart[0] = '\0';
 	r->link = lr_link_connect(r->loop, (struct sockaddr *)&r->addr, &opt,
 				  &link_ops, r);
 	if (r->link) {

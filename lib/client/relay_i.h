@@ -33,7 +33,7 @@ struct lr_relay_op {
 	lr_entry_cb entry_cb;
 	lr_ask_cb ask_cb;
 	void *arg;
-	uint64_t handle; /* out; 0: waits for the link */
+	uint64_t handle; /* out; else it waits for the link */
 	bool out, sent;
 	bool doubt;    /* sent over a link that broke: it may be done already */
 	unsigned refs; /* the value is in the link's queue */
@@ -52,7 +52,7 @@ struct lr_relay {
 	uint64_t timer_at;
 	unsigned backoff_ms;
 	bool was_open;	     /* somebody has answered, once */
-	enum lr_err refused; /* why nobody did */
+	char apart[256];     /* the daemon speaks no version of ours; or "" */
 	struct lr_relay_op *ops, *finished;
 	unsigned alive;
 	bool closing;

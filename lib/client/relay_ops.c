@@ -31,7 +31,9 @@ static void reason(const struct lr_relay *r, enum lr_err err, char *out,
 
 	base = base ? base + 1 : r->addr.sun_path;
 	n = (int)strcspn(base, ".");
-	if (err == LR_E_NO_DAEMON)
+	if (r->apart[0])
+		snprintf(out, cap, "%s", r->apart);
+	else if (err == LR_E_NO_DAEMON)
 		snprintf(out, cap,
 			 "the local daemon is not running (%s). sudo systemctl "
 			 "start lanram-%.*s",
@@ -85,7 +87,7 @@ void lr_relay_op_over(struct lr_relay_op *o, enum lr_err err)
 	if (!o->over) {
 		o->over = true;
 		o->err = err;
-		if (o->out && o->handle)
+		if (o->out)
 			lr_link_forget(o->r->link, o->handle);
 		o->out = false;
 		LR_LIST_DEL(o);
@@ -108,9 +110,15 @@ void lr_relay_arm(struct lr_relay *r, uint64_t at)
 	uv_timer_start(&r->timer, timer_cb, at > now ? at - now : 0, 0);
 }
 
+/* What was sent may have been done. */
+static bool is_in_doubt(const struct lr_relay_op *o)
+{
+	return (o->type == LR_M_PUT || o->type == LR_M_UPDATE) && o->sent;
+}
+
 void lr_relay_op_late(struct lr_relay_op *o)
 {
-	if ((o->type == LR_M_PUT || o->type == LR_M_UPDATE) && o->sent)
+	if (is_in_doubt(o))
 		lr_relay_op_over(o, LR_E_UNKNOWN);
 	else
 		lr_relay_op_over(o, o->r->phase == LR_RELAY_OPEN
@@ -143,7 +151,9 @@ void lr_relay_fail(struct lr_relay *r, enum lr_err err)
 
 	for (o = r->ops; o; o = next) {
 		next = o->next;
-		lr_relay_op_over(o, err);
+		lr_relay_op_over(o, err == LR_E_VERSION && is_in_doubt(o)
+					    ? LR_E_UNKNOWN
+					    : err);
 	}
 }
 

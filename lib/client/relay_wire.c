@@ -120,12 +120,7 @@ static void reply_cb(struct lr_link *link, enum lr_err err,
 
 	(void)link;
 	o->out = false;
-	if (!o->handle)
-		o->refs--;
-	if (o->over) {
-		lr_relay_op_over(o, o->err);
-		lr_relay_drain(r);
-	} else if (err == LR_E_CLOSED && !f && !r->closing) {
+	if (err == LR_E_CLOSED && !f && !r->closing) {
 		o->doubt = true; /* sent again over the next link */
 	} else if (err && !f) {
 		if (r->closing)
@@ -196,7 +191,6 @@ void lr_relay_op_send(struct lr_relay_op *o)
 	uint64_t until = o->due_ms - LR_RELAY_GRACE_MS;
 	unsigned ms = until > now ? (unsigned)(until - now) : 1;
 
-	o->out = true;
 	if (o->type == LR_M_PUT && o->entry_cb)
 		o->handle = send_put(o, ms);
 	else if (o->type == LR_M_GET && o->entry_cb)
@@ -208,6 +202,5 @@ void lr_relay_op_send(struct lr_relay_op *o)
 			lr_link_request(o->r->link, o->type, o->meta, o->len,
 					NULL, ms + LR_RELAY_GRACE_MS, reply_cb,
 					o);
-	if (!o->handle)
-		o->refs++; /* its callback cannot be forgotten */
+	o->out = o->handle != 0; /* else over the next link */
 }

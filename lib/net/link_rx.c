@@ -203,14 +203,16 @@ static void consume(struct link_rx *rx, const struct lr_header *h)
  * without. Of strangers we take none. */
 static void take_unknown(struct lr_link *link, const struct lr_frame *f)
 {
-	char text[80];
+	char text[128];
 
 	if (link->guest) {
 		bad_frame(link);
 	} else if (f->h.req) {
 		snprintf(text, sizeof text,
-			 "lanram %s does not know message %u: upgrade it",
-			 PACKAGE_VERSION, f->h.type);
+			 "lanram %s %sdoes not know message %u: %s",
+			 PACKAGE_VERSION, link->local ? "runs here and " : "",
+			 f->h.type, link->local ? "restart its daemons after an "
+					    "upgrade" : "upgrade it");
 		lr_link_send_error(link, f->h.req, LR_E_VERSION, text);
 	}
 }

@@ -323,8 +323,9 @@
 
 /* from src[1], pushed; ts: of names' tags */
 #define LR_MSG_BAR(F)       F(u16, slot) F(u64, ce) F(u64, ts)
-#define LR_MSG_METRICS(F)   F(u8, reserved)
-#define LR_MSG_METRICS_R(F) F(u8, reserved)
+/* part: from 1; 0: all of it, or nothing */
+#define LR_MSG_METRICS(F)   F(u8, reserved) F(later_u16, part)
+#define LR_MSG_METRICS_R(F) F(u8, reserved) F(later_u16, parts)
 
 /*      number NAME      name      most bulk     what it says */
 #define LR_MESSAGES(M) \

@@ -13,8 +13,11 @@ extern const uint16_t lr_proto_min, lr_proto_max;
 bool lr_version_read(const void *meta, size_t len, struct lr_msg_hello *ret);
 /* The newest that both sides speak; 0: none. */
 uint16_t lr_version_common(const struct lr_msg_hello *m);
-/* Which side is to be upgraded. `us`: "coordinator", "donor". */
+/* Which side is to be upgraded or, of two programs on one machine (`local`),
+ * started again. `us`: "coordinator", "donor", "requester". */
 void lr_version_refusal(const struct lr_msg_hello *m, const char *us,
-			char *out, size_t cap);
+			bool local, char *out, size_t cap);
+/* What a WELCOME chose, read as lr_version_read reads: is it ours? */
+bool lr_version_chosen(const void *meta, size_t len);
 
 #endif

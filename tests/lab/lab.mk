@@ -14,9 +14,10 @@ tests_lab_check_history_LDADD = lib/client/liblrclient.la
 
 # Other versions, as far as links can tell, for tests/lab/test_versions.py: one
 # whose messages and records have all grown and that speaks what we speak, too,
-# and one that speaks nothing of ours. What they are made of comes first, the
-# rest is taken from the libraries.
-check_PROGRAMS += tests/lab/lanramd-grown tests/lab/lanramd-apart
+# and two that speak nothing of ours, a later and an earlier one. What they are
+# made of comes first, the rest is taken from the libraries.
+check_PROGRAMS += tests/lab/lanramd-grown tests/lab/lanramd-apart \
+	tests/lab/lanramd-before
 tests_lab_lanramd_grown_SOURCES = daemon/main.c lib/wire/msg.c \
 	lib/wire/version.c
 tests_lab_lanramd_grown_CPPFLAGS = $(AM_CPPFLAGS) -DLR_GROWN \
@@ -26,6 +27,10 @@ tests_lab_lanramd_apart_SOURCES = daemon/main.c lib/wire/version.c
 tests_lab_lanramd_apart_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DLR_PROTO_MIN=8 -DLR_PROTO_MAX=9
 tests_lab_lanramd_apart_LDADD = $(daemon_lanramd_LDADD)
+tests_lab_lanramd_before_SOURCES = daemon/main.c lib/wire/version.c
+tests_lab_lanramd_before_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DLR_PROTO_MIN=1 -DLR_PROTO_MAX=1
+tests_lab_lanramd_before_LDADD = $(daemon_lanramd_LDADD)
 
 EXTRA_DIST += tests/lab/installed
 TESTS += tests/lab/test-check-history

@@ -75,6 +75,34 @@ def test_apart(lab):
                "the older requester is told to be upgraded")
 
 
+def told(host, command, advice):
+    """The command ends with exit 1 and that advice, once its daemon is up."""
+    wait_until(lambda: advice in host.lanram(command, expect=(1, 4)).err, 30,
+               f"lanram {command} says: {advice}")
+    return host.lanram(command, expect=1)
+
+
+def test_one_machine(lab):
+    """An upgrade that left a daemon running: a program that shares no version
+    with it is told what to start again, doctor too; and so is a program that
+    is older than the daemon."""
+    host = Pool(lab, donors=("birch",), start=False).donors[0]
+    host.start("requester", program="lanramd-before")
+    told(host, "status", "sudo systemctl restart lanram-requester")
+    r = host.lanram("doctor", expect=4)
+    check("sudo systemctl restart lanram-requester" in r.text + r.err,
+          f"doctor: {r}")
+    for program, advice in (
+            ("lanramd-before", "sudo systemctl restart lanram-donor"),
+            ("lanramd-apart", "upgrade that program")):
+        host.start("donor", program=program)
+        told(host, "lend", advice)
+        host.daemons["donor"].kill()
+    host.start("donor")
+    wait_until(lambda: host.lanram("lend", expect=(0, 4)).code == 0, 30,
+               "who is restarted answers")
+
+
 def git(*args):
     r = subprocess.run(("git", "-C", TOP) + args, capture_output=True,
                        text=True)

@@ -11,6 +11,7 @@
 
 #include "daemon/metrics.h"
 #include "net/bind.h"
+#include "tests/unit/net_kit.h"
 
 #define DEADLINE_MS 30000u
 #define MANY	    40u /* more than one address may have, and than all may */
@@ -109,9 +110,96 @@ static void histogram(void **state)
 	free(text);
 }
 
+/* --- over a link ------------------------------------------------------------ */
+
+#define DONORS 5000u
+
+struct part {
+	enum lr_err err;
+	unsigned parts, replies;
+};
+
+static char whole[2u << 20];
+static size_t whole_len;
+static unsigned moment; /* how often it was looked */
+
+static void many_donors(void *arg, struct lr_metrics *m)
+{
+	char id[16];
+
+	(void)arg;
+	moment++;
+	for (unsigned i = 0; i < DONORS; i++) {
+		snprintf(id, sizeof id, "%u", i);
+		lr_metric(m, LR_METRIC_coordinator_donor_up,
+			  LR_LABELS("a donor with a long name", id), moment);
+	}
+}
+
+static void answer(struct kit_side *side, const struct lr_frame *f)
+{
+	lr_metrics_answer(side->link, f, many_donors, NULL);
+}
+
+static void part_cb(struct lr_link *link, enum lr_err err,
+		    const struct lr_frame *f, void *arg)
+{
+	struct part *p = arg;
+	struct lr_msg_metrics_r r;
+
+	(void)link;
+	p->replies++;
+	p->err = err;
+	if (err)
+		return;
+	assert_int_equal(f->h.type, LR_M_METRICS_R);
+	assert_true(lr_dec_metrics_r(f->meta, f->h.meta, &r));
+	assert_true(whole_len + f->h.bulk < sizeof whole);
+	memcpy(whole + whole_len, f->bulk, f->h.bulk);
+	whole_len += f->h.bulk;
+	p->parts = r.parts;
+}
+
+static struct part ask_part(struct kit *k, unsigned part)
+{
+	struct lr_msg_metrics m = {.part = (uint16_t)part};
+	struct part p = {0};
+
+	LR_REQUEST(k->client.link, METRICS, metrics, &m, NULL, 10000, part_cb,
+		   &p);
+	KIT_UNTIL(k, p.replies);
+	return p;
+}
+
+/* What is longer than one answer comes in parts, whole and all of one moment;
+ * who knows of no parts gets nothing rather than half of it. */
+static void in_parts(void **state)
+{
+	static struct kit k;
+	struct part p;
+	unsigned n = 0;
+
+	(void)state;
+	kit_pair(&k, KIT_UNIX);
+	k.server.on_frame = answer;
+	assert_int_equal(ask_part(&k, 0).err, LR_E_FAILED);
+	p = ask_part(&k, 1);
+	assert_true(p.parts > 1);
+	for (unsigned i = 2; i <= p.parts; i++)
+		assert_int_equal(ask_part(&k, i).err, LR_E_OK);
+	assert_int_equal(ask_part(&k, 2).err, LR_E_BUSY); /* it is over */
+	whole[whole_len] = '\0';
+	for (char *at = whole; (at = strstr(at, "\"} ")); n++) {
+		at += 3;
+		assert_int_equal(strtoul(at, NULL, 10), moment);
+	}
+	assert_int_equal(n, DONORS);
+	kit_done(&k);
+}
+
 /* --- HTTP -------------------------------------------------------------------- */
 
-struct kit {
+struct http {
 	uv_loop_t loop;
 	struct lr_metrics_http *http;
 	char where[32];
@@ -119,7 +207,7 @@ struct kit {
 };
 
 /* A port that is free, until somebody else takes it. */
-static void start(struct kit *k)
+static void start(struct http *k)
 {
 	struct lr_bound b;
 	char why[256];
@@ -136,14 +224,14 @@ static void start(struct kit *k)
 				      &k->http, why, sizeof why));
 }
 
-static void end(struct kit *k)
+static void end(struct http *k)
 {
 	lr_metrics_close(k->http);
 	uv_run(&k->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&k->loop), 0);
 }
 
-static int dial(const struct kit *k)
+static int dial(const struct http *k)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -159,14 +247,14 @@ static void say(int fd, const char *text)
 			 strlen(text));
 }
 
-static void turn(struct kit *k)
+static void turn(struct http *k)
 {
 	uv_run(&k->loop, UV_RUN_NOWAIT);
 	usleep(1000);
 }
 
 /* All that comes until the other side closes, which it does. */
-static size_t hear(struct kit *k, int fd, char *out, size_t cap)
+static size_t hear(struct http *k, int fd, char *out, size_t cap)
 {
 	size_t len = 0;
 	ssize_t n;
@@ -186,7 +274,7 @@ static size_t hear(struct kit *k, int fd, char *out, size_t cap)
 	return len;
 }
 
-static void ask(struct kit *k, const char *request, char *out, size_t cap)
+static void ask(struct http *k, const char *request, char *out, size_t cap)
 {
 	int fd = dial(k);
 
@@ -200,7 +288,7 @@ static void ask(struct kit *k, const char *request, char *out, size_t cap)
  * and so is what is no HTTP. */
 static void requests(void **state)
 {
-	struct kit k;
+	struct http k;
 	char out[8192], *text = text_of(two_donors);
 
 	(void)state;
@@ -230,7 +318,7 @@ static void requests(void **state)
  * and they are cut off, so that the next one is answered. */
 static void slow_clients(void **state)
 {
-	struct kit k;
+	struct http k;
 	char out[8192];
 	int fd[MANY];
 
@@ -252,7 +340,7 @@ static void slow_clients(void **state)
 /* Stopped while connections are open: nothing is left of them. */
 static void stop_meanwhile(void **state)
 {
-	struct kit k;
+	struct http k;
 	char out[64];
 	int fd[2];
 
@@ -275,7 +363,7 @@ static void stop_meanwhile(void **state)
 /* An address that is taken, or none, is told as other listeners tell it. */
 static void no_such_address(void **state)
 {
-	struct kit k;
+	struct http k;
 	struct lr_metrics_http *h = NULL;
 	char why[256];
 
@@ -296,6 +384,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(samples),
 		cmocka_unit_test(histogram),
+		cmocka_unit_test(in_parts),
 		cmocka_unit_test(requests),
 		cmocka_unit_test(slow_clients),
 		cmocka_unit_test(stop_meanwhile),

@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "client/relay.h"
+#include "wire/version.h"
 
 struct daemon {
 	uv_loop_t loop;
@@ -15,6 +16,8 @@ struct daemon {
 	struct lr_link *link; /* the client's; NULL: none */
 	struct lr_entries *relay;
 	bool mute, corrupt;
+	bool apart;	/* speaks no version of ours, and says so */
+	uint16_t proto; /* what WELCOME chooses; 0: ours */
 	unsigned hellos, puts, gets, asks;
 	unsigned hang_up_at;   /* the nth PUT ends the link */
 	enum lr_err refuse;    /* what PUTs are answered */
@@ -100,13 +103,19 @@ static void serve_get(struct daemon *d, struct lr_link *link,
 static void frame_cb(struct lr_link *link, const struct lr_frame *f, void *arg)
 {
 	struct daemon *d = arg;
-	struct lr_msg_welcome w = {.proto = 1,
+	struct lr_msg_welcome w = {.proto = d->proto ? d->proto : lr_proto_max,
 				   .pool_name = lr_str("t"),
 				   .name = lr_str(""),
 				   .version = lr_str("")};
 
 	if (f->h.type == LR_M_HELLO) {
 		d->hellos++;
+		if (d->apart) {
+			lr_link_send_error(link, f->h.req, LR_E_VERSION,
+					   "sudo systemctl restart it");
+			lr_link_close(link, LR_E_OK);
+			return;
+		}
 		LR_SEND(link, WELCOME, welcome, f->h.req, &w, NULL);
 	} else if (d->mute) {
 		; /* as if it were stopped */
@@ -382,6 +391,37 @@ static void test_stays_away(void **state)
 	assert_int_equal(r.r.err, LR_E_NO_DAEMON);
 }
 
+/* It speaks no version of ours: said at once, in its own words or, of one that
+ * did not look, in ours; what was sent to its predecessor may have been done. */
+static void test_apart(void **state)
+{
+	struct daemon *d = *state;
+	struct result w, r;
+
+	d->apart = true;
+	up(d);
+	connect_to(d);
+	begin_get(d, 0, 9000, &r);
+	UNTIL(d, r.calls);
+	assert_int_equal(r.r.err, LR_E_VERSION);
+	assert_string_equal(r.text, "sudo systemctl restart it");
+	d->apart = false;
+	d->proto = lr_proto_max + 1;
+	begin_get(d, 0, 9000, &r);
+	UNTIL(d, r.calls);
+	assert_int_equal(r.r.err, LR_E_VERSION);
+	assert_non_null(strstr(r.text, "restart the older one"));
+	d->proto = 0;
+	d->hang_up_at = 1;
+	begin_put(d, "x", 1, 9000, &w);
+	UNTIL(d, d->puts == 1);
+	d->apart = true;
+	UNTIL(d, w.calls);
+	assert_int_equal(w.r.err, LR_E_UNKNOWN);
+	down(d);
+	UNTIL(d, !d->link);
+}
+
 /* It is there and does not answer. */
 static void test_mute(void **state)
 {
@@ -433,7 +473,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_through), T(test_corrupt),    T(test_no_daemon),
 		T(test_restart), T(test_restart_in_doubt), T(test_stays_away),
-		T(test_mute),	 T(test_close),
+		T(test_apart),	 T(test_mute),	  T(test_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

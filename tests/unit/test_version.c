@@ -25,7 +25,8 @@ static void agreed(void **state)
 	assert_int_equal(common(9, 1), 0);
 }
 
-/* The refusal names the side that is too old. */
+/* The refusal names the side that is too old; on one machine, what to start
+ * again. */
 static void refused(void **state)
 {
 	struct lr_msg_hello m = { .proto_min = lr_proto_max + 1,
@@ -33,12 +34,16 @@ static void refused(void **state)
 	char text[256];
 
 	(void)state;
-	lr_version_refusal(&m, "coordinator", text, sizeof text);
+	lr_version_refusal(&m, "coordinator", false, text, sizeof text);
 	assert_non_null(strstr(text, "upgrade the coordinator"));
+	lr_version_refusal(&m, "donor", true, text, sizeof text);
+	assert_non_null(strstr(text, "sudo systemctl restart lanram-donor"));
 	m.proto_min = 0;
 	m.proto_max = lr_proto_min - 1;
-	lr_version_refusal(&m, "coordinator", text, sizeof text);
+	lr_version_refusal(&m, "coordinator", false, text, sizeof text);
 	assert_non_null(strstr(text, "upgrade that machine"));
+	lr_version_refusal(&m, "donor", true, text, sizeof text);
+	assert_non_null(strstr(text, "upgrade that program"));
 }
 
 /* Of a HELLO that has become longer, or another altogether, the versions can
@@ -56,12 +61,28 @@ static void from_the_future(void **state)
 		assert_false(lr_version_read(meta, n, &m));
 }
 
+/* Nor does a WELCOME count that chose a version which we do not speak. */
+static void chosen(void **state)
+{
+	static const uint8_t theirs[] = { 0xff, 0xff };
+	uint8_t ours[3];
+	struct lr_writer w = lr_writer(ours, sizeof ours);
+
+	(void)state;
+	lr_w_u16(&w, lr_proto_max);
+	lr_w_u8(&w, 9);
+	assert_true(lr_version_chosen(ours, sizeof ours));
+	assert_false(lr_version_chosen(theirs, sizeof theirs));
+	assert_false(lr_version_chosen(ours, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agreed),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(from_the_future),
+		cmocka_unit_test(chosen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

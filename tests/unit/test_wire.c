@@ -71,6 +71,7 @@ static lr_t_str fill_str(void)
 
 #define same_int(a, b) ((a) == (b))
 #define fill_later_dev fill_dev
+#define fill_later_u16 fill_u16
 #define same_u8	       same_int
 #define same_u16       same_int
 #define same_u32       same_int
@@ -78,6 +79,7 @@ static lr_t_str fill_str(void)
 #define same_id(a, b)  lr_id_eq(&(a), &(b))
 #define same_dev(a, b) lr_dev_eq(&(a), &(b))
 #define same_later_dev same_dev
+#define same_later_u16 same_u16
 #define same_tag(a, b) (lr_tag_cmp(&(a), &(b)) == 0)
 #define same_str(a, b) ((a).n == (b).n && !memcmp((a).p, (b).p, (a).n))
 
