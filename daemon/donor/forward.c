@@ -41,7 +41,6 @@ struct job {
 	struct lr_shard_link *l;
 	uint64_t req, ce;
 	unsigned slot, n, out;
-	bool over; /* answered; waits for callbacks */
 	struct lr_msg_forward_r r;
 	struct hop hop[REST_MAX];
 };
@@ -134,24 +133,13 @@ static void tend_routes(struct lr_forwards *f, uint64_t now_ms)
 
 /* --- one chunk ---------------------------------------------------------- */
 
-/* One whose callback cannot be kept away is freed by that. */
 static void end_job(struct job *j)
 {
-	if (!j->over) {
-		j->over = true;
-		LR_LIST_DEL(j);
-	}
-	for (unsigned i = 0; i < j->n; i++) {
-		struct hop *h = &j->hop[i];
-
-		if (!h->out || !h->handle)
-			continue;
-		h->out = false;
-		j->out--;
-		lr_link_forget(h->link, h->handle);
-	}
-	if (!j->out)
-		free(j);
+	LR_LIST_DEL(j);
+	for (unsigned i = 0; i < j->n; i++)
+		if (j->hop[i].out)
+			lr_link_forget(j->hop[i].link, j->hop[i].handle);
+	free(j);
 }
 
 static void answer(struct job *j)
@@ -182,10 +170,6 @@ static void hop_cb(struct lr_link *link, enum lr_err err,
 	(void)link;
 	h->out = false;
 	j->out--;
-	if (j->over) {
-		end_job(j);
-		return;
-	}
 	if (!err && f->h.type == LR_M_FORWARD_R &&
 	    lr_dec_forward_r(f->meta, f->h.meta, &m)) {
 		h->err = m.err;
@@ -216,10 +200,10 @@ static void pass_on(struct lr_forwards *f, struct job *j, struct hop *h,
 		to.deadline_ms = HOP_MS;
 	to.rest = lr_str("");
 	h->link = link;
-	h->out = true;
-	j->out++;
 	h->handle = LR_REQUEST(link, FORWARD, forward, &to, &bulk,
 			       to.deadline_ms, hop_cb, h);
+	h->out = h->handle != 0;
+	j->out += h->out;
 }
 
 /* What is there is the very value that was put. */
@@ -252,26 +236,12 @@ static void begin(struct lr_forwards *f, struct job *j,
 /* --- from outside ------------------------------------------------------- */
 
 /* A donor brings what another device stores, to copies of its own slots. */
-static bool is_member(const struct lr_shard_link *l, unsigned slot)
-{
-	const struct lr_cfg *cfg = &l->s->slots[slot].inst;
-
-	for (unsigned i = 0; i < cfg->n; i++) {
-		const struct lr_member *m =
-			lr_view_member(&l->s->rx->view, cfg->mem[i]);
-
-		if (m && lr_dev_eq(&m->dev, &l->dev))
-			return true;
-	}
-	return false;
-}
-
 static bool may_forward(const struct lr_shard_link *l,
 			const struct lr_msg_forward *m)
 {
 	return lr_shard_is_requester(l) ||
 	       (!m->rest.n && l->roles & LR_ROLE_DONOR &&
-		is_member(l, m->slot));
+		lr_shard_is_member(l, m->slot));
 }
 
 static bool is_sound(const struct lr_msg_forward *m)

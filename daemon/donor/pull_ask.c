@@ -56,6 +56,15 @@ static struct pull_slot *request_end(struct pull_request *q)
 	return a && a->sync ? a : NULL;
 }
 
+/* False: there was not even the memory to remember it by. */
+static bool is_sent(struct pull_request *q)
+{
+	if (q->handle)
+		return true;
+	request_end(q);
+	return false;
+}
+
 /* --- lists ---------------------------------------------------------------- */
 
 static void scan_cb(struct lr_link *link, enum lr_err err,
@@ -100,10 +109,10 @@ static bool send_scan(struct lr_pull *p, struct pull_slot *a,
 				 .after = act->entry.id,
 				 .first = act->first };
 
-	if (q)
-		q->handle = LR_REQUEST(link, SCAN, scan, &m, NULL, SCAN_MS,
-				       scan_cb, q);
-	return q != NULL;
+	if (!q)
+		return false;
+	q->handle = LR_REQUEST(link, SCAN, scan, &m, NULL, SCAN_MS, scan_cb, q);
+	return is_sent(q);
 }
 
 /* --- entries -------------------------------------------------------------- */
@@ -206,7 +215,7 @@ static bool send_fetch(struct lr_pull *p, struct pull_slot *a,
 	p->out_bytes += q->bytes;
 	lr_pace_spend(&p->pace, q->bytes);
 	q->handle = LR_REQUEST(link, GET, get, &m, NULL, FETCH_MS, fetch_cb, q);
-	return true;
+	return is_sent(q);
 }
 
 /* True: it was still here, and is in the slot now. */
@@ -295,6 +304,7 @@ void pull_ask_repair(struct lr_pull *p, unsigned slot, const struct lr_id *id)
 		q->ce = cfg->ce;
 		q->handle = LR_REQUEST(link, GET, get, &m, NULL, FETCH_MS,
 				       repair_cb, q);
+		(void)is_sent(q); /* it is asked for again */
 	}
 }
 

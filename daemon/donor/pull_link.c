@@ -116,6 +116,8 @@ static void probe(struct pull_link *l, uint64_t rate, uint64_t now_ms)
 	l->asked_us = now_us();
 	l->handle = LR_REQUEST(link, PACE, pace, &m, NULL, PROBE_MAX_MS,
 			       pace_cb, l);
+	if (!l->handle)
+		l->asked = NULL;
 }
 
 /* A tenth above its share: what stands behind is caught up with. */

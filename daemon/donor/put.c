@@ -119,6 +119,20 @@ bool lr_shard_is_requester(const struct lr_shard_link *l)
 	return l->roles & (LR_ROLE_REQUESTER | LR_ROLE_ADMIN);
 }
 
+bool lr_shard_is_member(const struct lr_shard_link *l, unsigned slot)
+{
+	const struct lr_cfg *cfg = &l->s->slots[slot].inst;
+
+	for (unsigned i = 0; i < cfg->n; i++) {
+		const struct lr_member *m =
+			lr_view_member(&l->s->rx->view, cfg->mem[i]);
+
+		if (m && lr_dev_eq(&m->dev, &l->dev))
+			return true;
+	}
+	return false;
+}
+
 void lr_shard_refuse_donor(struct lr_shard_link *l, uint64_t req)
 {
 	lr_refuse(l->s->o.refusals, LR_REFUSED_PERMISSION);
@@ -128,11 +142,13 @@ void lr_shard_refuse_donor(struct lr_shard_link *l, uint64_t req)
 }
 
 /* What only lends brings nothing of its own: like every donor, it ends what is
- * due, and writes the names that it was asked to. */
+ * due, writes the names that it was asked to, and brings what it found another
+ * copy of its own slots to lack (scrub.c). */
 static bool may_put(const struct lr_shard_link *l, const struct lr_msg_put *m)
 {
 	return lr_shard_is_requester(l) || m->flags & LR_PUT_TOMB ||
-	       m->kind == LR_KIND_NAME;
+	       m->kind == LR_KIND_NAME ||
+	       (m->flags & LR_PUT_REPAIR && lr_shard_is_member(l, m->slot));
 }
 
 void lr_shard_serve_put(struct lr_shard_link *l, const struct lr_frame *f)

@@ -230,6 +230,15 @@ static struct lr_link *link_of(struct lr_scrub *c)
 			      c->s->slots[c->slot].inst.mem[c->member]);
 }
 
+/* What could not even be remembered is not answered. */
+static void asked(struct lr_scrub *c, struct lr_link *link)
+{
+	if (c->handle)
+		c->asked = link;
+	else
+		compare_next(c);
+}
+
 static void list_ask(struct lr_scrub *c)
 {
 	struct lr_link *link = link_of(c);
@@ -242,8 +251,8 @@ static void list_ask(struct lr_scrub *c)
 		compare_next(c);
 		return;
 	}
-	c->asked = link;
 	c->handle = LR_REQUEST(link, SCAN, scan, &m, NULL, ASK_MS, list_cb, c);
+	asked(c, link);
 }
 
 /* --- step 2 ------------------------------------------------------------------- */
@@ -314,9 +323,9 @@ static void digest_ask(struct lr_scrub *c, struct lr_link *link)
 {
 	struct lr_msg_digest m = { .slot = (uint16_t)c->slot, .ce = c->ce };
 
-	c->asked = link;
 	c->handle = LR_REQUEST(link, DIGEST, digest, &m, NULL, ASK_MS,
 			       digest_cb, c);
+	asked(c, link);
 }
 
 /* The next other member; none: the slot is done. */

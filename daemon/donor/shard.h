@@ -165,6 +165,8 @@ enum lr_err lr_shard_apply_put(struct lr_shard_link *l,
 			       const struct lr_msg_put *m,
 			       const struct lr_frame *f, struct lr_tag *ret);
 bool lr_shard_is_requester(const struct lr_shard_link *l);
+/* A donor that has a copy of the slot, too. */
+bool lr_shard_is_member(const struct lr_shard_link *l, unsigned slot);
 void lr_shard_refuse_donor(struct lr_shard_link *l, uint64_t req);
 /* Answers STALE with the cfg that is installed. */
 void lr_shard_stale(struct lr_shard_link *l, uint64_t req, unsigned slot);

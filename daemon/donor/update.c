@@ -39,7 +39,7 @@ struct job {
 
 struct ask { /* a request that is out */
 	struct ask *next, **prev;
-	struct job *j; /* NULL: forgotten */
+	struct job *j;
 	struct lr_link *link;
 	uint64_t handle, member;
 	uint8_t what; /* LR_ASK_* */
@@ -67,16 +67,12 @@ struct lr_updates *lr_updates_new(struct lr_shard *s)
 
 /* --- requests ----------------------------------------------------------- */
 
-/* One whose callback cannot be kept away is freed by that. */
 static void forget_asks(struct job *j)
 {
 	struct ask *a;
 
 	while ((a = j->asks)) {
 		LR_LIST_DEL(a);
-		a->j = NULL;
-		if (!a->handle)
-			continue;
 		lr_link_forget(a->link, a->handle);
 		free(a);
 	}
@@ -145,10 +141,6 @@ static void reply_cb(struct lr_link *link, enum lr_err err,
 	struct lr_op_reply r = { .err = err, .ask = a->what };
 
 	(void)link;
-	if (!j) {
-		free(a);
-		return;
-	}
 	LR_LIST_DEL(a);
 	if (!err)
 		tell_reply(j, a, f);
@@ -231,7 +223,11 @@ static bool ask_member(struct job *j, const struct lr_op_act *act)
 	LR_LIST_ADD(j->asks, a);
 	a->handle = a->what == LR_ASK_PUT ? send_put(j, a, ms) :
 					    send_get(j, a, ms);
-	return true;
+	if (a->handle)
+		return true;
+	LR_LIST_DEL(a);
+	free(a);
+	return false;
 }
 
 /* --- one update --------------------------------------------------------- */

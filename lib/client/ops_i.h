@@ -28,7 +28,7 @@ struct lr_dop {
 	lr_entry_cb cb;
 	void *arg;
 	struct lr_dop_ask ask[LR_MEM_MAX];
-	unsigned refs; /* to the value, and callbacks that must come */
+	unsigned refs; /* to the value */
 	bool left;     /* something was sent */
 	bool over;
 	enum lr_err failed; /* of ours, instead of the rules' result */

@@ -201,8 +201,6 @@ void lr_dop_reply_cb(struct lr_link *link, enum lr_err err,
 
 	lr_direct_hold(d);
 	a->out = false;
-	if (!a->handle)
-		lr_dop_unref(o);
 	if (o->over) {
 		/* told already */
 	} else if (err && f) {

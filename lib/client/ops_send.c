@@ -144,9 +144,8 @@ bool lr_dop_send(struct lr_dop *o, const struct lr_op_act *act)
 	o->left = true;
 	a->handle = a->forward ? send_forward(o, a, act, ms)
 			       : send_ask(o, a, ms);
-	if (!a->handle)
-		o->refs++; /* its callback cannot be forgotten */
-	return true;
+	a->out = a->handle != 0;
+	return a->out;
 }
 
 void lr_dop_forget(struct lr_dop *o, uint64_t but_ce)
@@ -154,7 +153,7 @@ void lr_dop_forget(struct lr_dop *o, uint64_t but_ce)
 	for (unsigned i = 0; i < LR_MEM_MAX; i++) {
 		struct lr_dop_ask *a = &o->ask[i];
 
-		if (!a->out || !a->handle || a->ce == but_ce)
+		if (!a->out || a->ce == but_ce)
 			continue;
 		a->out = false;
 		lr_link_forget(a->link, a->handle);

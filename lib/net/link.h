@@ -104,8 +104,9 @@ enum lr_err lr_link_send(struct lr_link *link, unsigned type, uint64_t req,
 			 const struct lr_bulk *bulk);
 
 /* Sends and waits: `cb` runs exactly once, with the reply, TIMEOUT after
- * `deadline_ms`, or CLOSED. A late reply is dropped. Returns a handle for
- * lr_link_forget (0: could not be sent, cb will still run, from the loop). */
+ * `deadline_ms`, CLOSED, or, what could not be sent, that error, from the loop.
+ * A late reply is dropped. Returns a handle for lr_link_forget; 0: there is no
+ * memory to remember it by, cb never runs, and the link closes. */
 uint64_t lr_link_request(struct lr_link *link, unsigned type, const void *meta,
 			 size_t meta_len, const struct lr_bulk *bulk,
 			 unsigned deadline_ms, lr_reply_cb cb, void *arg);

@@ -160,7 +160,6 @@ static void enter(struct lr_link *link, struct link_pending *p)
 	p->next = *at;
 	*at = p;
 	rq->count++;
-	rq->next_id += 2;
 	arm(link, p->due_ms);
 }
 
@@ -170,26 +169,26 @@ uint64_t lr_link_request(struct lr_link *link, unsigned type, const void *meta,
 {
 	struct lr_bulk none = {0}, b = bulk ? *bulk : none;
 	struct link_pending *p = pending_new(&link->rq);
+	bool made = p != NULL;
 	enum lr_err err = LR_E_NO_MEMORY;
 	uint64_t id = 0;
 
+	if (!made)
+		p = take_reserve(&link->rq);
 	if (p) {
-		*p = (struct link_pending){
-			.cb = cb, .arg = arg, .id = link->rq.next_id};
+		id = link->rq.next_id;
+		link->rq.next_id += 2;
+		*p = (struct link_pending){.cb = cb, .arg = arg, .id = id};
 		p->due_ms = lr_now_ms() + deadline_ms;
+	}
+	if (made)
 		err = send_request(link, type, meta, meta_len, &b, p);
-	} else if ((p = take_reserve(&link->rq))) {
-		*p = (struct link_pending){.cb = cb, .arg = arg};
-	}
-	if (err == LR_E_OK) {
-		id = p->id;
+	if (err == LR_E_OK)
 		enter(link, p);
-	} else if (p) {
-		p->id = 0;
+	else if (p)
 		add_failed(link, p, err);
-	} else { /* the reserve is used up: the caller learns by close_cb */
+	else /* the reserve is used up, too */
 		lr_link_fail(link, err);
-	}
 	if ((err != LR_E_OK || !b.len) && b.release)
 		b.release(b.owner);
 	return id;
@@ -226,9 +225,9 @@ static struct link_pending *take_failed(struct link_requests *rq, uint64_t id)
 
 void lr_link_forget(struct lr_link *link, uint64_t handle)
 {
-	struct link_pending *p = handle ? take(&link->rq, handle) : NULL;
+	struct link_pending *p = take(&link->rq, handle);
 
-	if (!p && handle)
+	if (!p)
 		p = take_failed(&link->rq, handle);
 	if (!p)
 		return;

@@ -4,6 +4,7 @@ hurting anybody, and no more of it than there is need for."""
 import re
 import threading
 
+from exposition import Metrics
 from lab import FULL, check, wait_until
 from pool import KIB, MIB, Ledger, Load, Pool, data_of
 from test_corrupt import rot
@@ -149,13 +150,19 @@ def test_scrub(lab):
 
 def test_divergence(lab):
     """A client dies half-way through its stores: copies that got it and copies
-    that did not agree again, and all of it can be read or none."""
+    that did not agree again, and all of it can be read or none. It is donors
+    that see to it, which may do nothing but lend."""
     p = Pool(lab, donor="scrub_s = 3;")
     ledger = Ledger(p)
     ledger.store(1000)
+
+    def count(name, **labels):
+        return sum(Metrics.of(d, "donor").get(name, **labels)
+                   for d in p.donors)
+    before = count("donor_entries")
     p.elm.drop("out", p.donors[0])
     threads = [threading.Thread(target=p.elm.run, args=(
-        "timeout", "4", *command(p, f"half{i}")),
+        "timeout", "-s", "KILL", "6", *command(p, f"half{i}")),
         kwargs={"stdin": data_of(f"half{i}", 5000)}) for i in range(12)]
     for t in threads:
         t.start()
@@ -163,13 +170,21 @@ def test_divergence(lab):
     def differ():
         return any("copies differed" in d.daemons["donor"].log_text()
                    for d in p.donors)
-    pause(1)
+    wait_until(lambda: count("donor_entries") >= before + 12, 20,
+               "one copy at least of each has arrived")
     p.elm.daemons["requester"].kill()
+    wait_until(lambda: not p.elm.run("ss", "-Htn", "dst",
+                                     p.donors[0].ip).out.strip(), 20,
+               "its machine gives up what it had still to send")
     p.elm.undrop()
     for t in threads:
         t.join()
     p.elm.start("requester")
     wait_until(differ, 40, "the copies were compared and settled")
+    wait_until(lambda: count("donor_repaired_total") > 0, 40,
+               "a copy that lacked it has it")
+    check(not count("donor_refusals_total", reason="permission"),
+          "no donor refused another's repair")
     p.wait_whole(45, donors=3)
     ledger.verify()
 

@@ -179,9 +179,8 @@ static void limits(enum kit_kind kind)
 				      LR_META_MAX + 1, NULL),
 			 LR_E_USAGE);
 	kit_bulk_make(&b, 1, 9);
-	assert_int_equal(lr_link_request(kit.client.link, LR_M_PING, meta, 1,
-					 &b.bulk, 5000, answer_cb, &late),
-			 0);
+	assert_true(lr_link_request(kit.client.link, LR_M_PING, meta, 1,
+				    &b.bulk, 5000, answer_cb, &late));
 	kit_bulk_done(&b);
 	assert_int_equal(late.calls, 0);
 	KIT_UNTIL(&kit, late.calls);

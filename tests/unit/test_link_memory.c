@@ -105,11 +105,46 @@ static void test_tls(void **state)
 	all_failures(KIT_TLS);
 }
 
+/* What could not be asked for lack of memory can be forgotten like any other:
+ * its callback never comes. Of a second one there is nothing to remember it by:
+ * no handle, and the link closes. */
+static void test_forget_failed(void **state)
+{
+	struct asked a = {0};
+	uint64_t handle;
+
+	(void)state;
+	for (unsigned n = 1; n <= 3; n++) {
+		kit_pair(&kit, KIT_CLEAR);
+		fail_nth(n);
+		handle = lr_link_request(kit.client.link, LR_M_PUT, "12345678",
+					 8, NULL, 3000, answer_cb, &a);
+		assert_true(fail_nth_did());
+		assert_true(handle);
+		lr_link_forget(kit.client.link, handle);
+		uv_run(&kit.loop, UV_RUN_NOWAIT);
+		assert_false(kit.client.closed);
+		kit_done(&kit);
+	}
+	kit_pair(&kit, KIT_CLEAR);
+	for (unsigned i = 0; i < 2; i++) {
+		fail_nth(1);
+		handle = lr_link_request(kit.client.link, LR_M_PUT, "12345678",
+					 8, NULL, 3000, answer_cb, &a);
+		assert_true(fail_nth_did());
+		assert_int_equal(handle != 0, i == 0);
+	}
+	KIT_UNTIL(&kit, kit.client.closed);
+	kit_done(&kit);
+	assert_int_equal(a.calls, 1); /* of the first */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clear),
 		cmocka_unit_test(test_tls),
+		cmocka_unit_test(test_forget_failed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
