@@ -230,6 +230,7 @@ static bool start_rules(struct lr_coordinator *k)
 		.seal_wait_ms = 200,
 		.rebuild_delay_ms = k->b.cfg->rebuild_delay_ms,
 		.settle_ms = 300,
+		.unix_s = lr_unix_ms() / 1000,
 	};
 	struct lr_view view;
 	uint64_t prepared;

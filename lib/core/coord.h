@@ -30,6 +30,7 @@ struct lr_coord_params {
 	unsigned rebuild_delay_ms; /* 2,000 */
 	unsigned settle_ms;	/* joins are gathered this long: 300 */
 	uint64_t run;		/* random */
+	uint64_t unix_s;	/* when it starts; 0: nobody knows */
 };
 
 /* What a donor says at hello; texts are copied. */

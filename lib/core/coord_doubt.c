@@ -16,13 +16,23 @@
  * from the beginning. */
 #include "core/coord_internal.h"
 
+#define LEAP_SINCE 1735689600u /* 2025, Unix */
+#define LEAP_BITS  20	       /* more changes than a second can have */
+
 /* Epochs that were used since, and died with their donors, are known to clients
- * still: no start from an old copy comes near them, or near another's. */
+ * still: no start from an old copy comes near them, or near another's. A later
+ * start from the same copy comes out above an earlier one: by the clock. */
 static void leap(struct lr_coord *c)
 {
 	uint64_t e = c->prepared > c->view.epoch ? c->prepared : c->view.epoch;
+	uint64_t by_clock = 0;
 
 	e += (1ull << 32) + (uint32_t)c->p.run;
+	if (c->p.unix_s > LEAP_SINCE)
+		by_clock = ((c->p.unix_s - LEAP_SINCE) << LEAP_BITS) +
+			   c->p.run % (1u << LEAP_BITS);
+	if (e < by_clock)
+		e = by_clock;
 	if (c->prom_seen < e && e < COORD_EPOCH_MAX)
 		c->prom_seen = e;
 }

@@ -4,7 +4,8 @@ pool, and an old one does not go on before it is told to, or knows enough."""
 import os
 import stat
 
-from lab import check, wait_until
+from exposition import Metrics
+from lab import check, only_full, wait_until
 from pool import Ledger, Pool
 
 
@@ -79,4 +80,43 @@ def test_old_backup(lab):
     p.anvil.lanram("pool", "confirm")
     wait_until(lambda: not waits(p), 20, "goes on")
     p.wait_up(2, 30)
+    ledger.verify()
+
+
+def test_own_mark(lab):
+    """Old files put back by hand, and a donor that has joined since is away:
+    before it goes on with those that it knows, the coordinator leaves a mark of
+    its own, and so it is in doubt after a crash, too, until that donor is
+    heard. Nothing is called lost meanwhile."""
+    only_full("unit tests have it as well")
+    p = Pool(lab, donors=("birch", "cedar"))
+    ledger = Ledger(p)
+    for _ in range(30):
+        ledger.store(5000)
+    backup = os.path.join(lab.dir, "pool.backup")
+    p.anvil.lanram("pool", "export", backup)
+    fir = lab.host("fir").config()
+    fir.start("donor")
+    p.wait_up(3)
+    wait_until(lambda: Metrics.of(fir, "donor").get("donor_entries") > 5, 30,
+               "copies have moved to it")
+    p.wait_full()
+    p.anvil.daemons["coordinator"].kill()
+    fir.daemons["donor"].stop()
+    p.anvil.wipe()
+    p.anvil.lanram("pool", "import", backup)
+    mark = os.path.join(p.anvil.dir, "state", "doubt")
+    os.remove(mark)
+    p.anvil.start("coordinator")
+    wait_until(lambda: os.path.exists(mark), 30, "a mark of its own")
+    p.anvil.daemons["coordinator"].kill()
+    p.anvil.start("coordinator")
+    wait_until(lambda: waits(p), 20, "says what it waits for")
+    check(os.path.exists(mark), "still in doubt")
+    fir.daemons["donor"].cont()
+    wait_until(lambda: not waits(p) and not os.path.exists(mark), 40,
+               "nothing is in doubt any more")
+    p.wait_up(3, 30)
+    check(not any(e["kind"] == "lost" for e in p.anvil.json("events")),
+          "nothing was called lost")
     ledger.verify()

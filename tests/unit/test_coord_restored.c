@@ -308,6 +308,53 @@ static void new_state_old_donors(void **state)
 	kit_end(&k);
 }
 
+static bool has_gone_on(struct kit *k)
+{
+	return !lr_coord_is_waiting(k->c) && lr_coord_view(k->c)->epoch > 1u << 20;
+}
+
+/* From one export, all donors new: the epoch that an admin's word led to. */
+static uint64_t started_from(struct kit *k, const struct export *e,
+			     uint64_t unix_s, uint64_t run)
+{
+	struct export copy = {.prepared = e->prepared};
+
+	assert_true(lr_view_copy(&copy.view, &e->view));
+	import(k, &copy, true);
+	/* The judge forgets what died with all who knew of it. */
+	memset(k->last, 0, k->nslots * sizeof *k->last);
+	for (unsigned i = 0; i < k->n; i++) {
+		kit_kill(k, i, true);
+		kit_start(k, i);
+	}
+	k->p.unix_s = unix_s;
+	k->p.run = run;
+	kit_coord_start(k);
+	kit_run(k, 10000);
+	lr_coord_confirm(k->c);
+	assert_true(kit_until(k, has_gone_on, 20000));
+	return lr_coord_view(k->c)->epoch;
+}
+
+/* One export imported twice, and all donors that knew of the first time are
+ * gone: the second goes on above the epochs of the first, which clients may
+ * have seen, however its run was drawn. */
+static void imported_twice(void **state)
+{
+	const uint64_t now = 1800000000;
+	struct kit k;
+	struct export e;
+	uint64_t first;
+
+	(void)state;
+	kit_pool(&k, 2, 2);
+	e = export(&k);
+	first = started_from(&k, &e, now, UINT64_MAX - 7);
+	assert_true(first < started_from(&k, &e, now + 2, 7));
+	lr_view_done(&e.view);
+	kit_done(&k);
+}
+
 /* --- the rule taken away ----------------------------------------------------- */
 
 static void each_rule_is_needed(void **state)
@@ -348,6 +395,7 @@ int main(void)
 		cmocka_unit_test(confirmed),
 		cmocka_unit_test(confirmed_after_a_move),
 		cmocka_unit_test(new_state_old_donors),
+		cmocka_unit_test(imported_twice),
 		cmocka_unit_test(each_rule_is_needed),
 	};
 
