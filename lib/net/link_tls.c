@@ -40,15 +40,19 @@ static void hold_buffers(struct lr_link *link)
 	lr_link_need_tick(link);
 }
 
+static void free_out(struct lr_link *link)
+{
+	free(link->out.buf);
+	link->out = (struct link_out){0};
+}
+
 void lr_link_tls_idle(struct lr_link *link)
 {
 	struct link_out *out = &link->out;
 
 	if (!out->used && out->held && !out->len &&
-	    SSL_free_buffers(link->ssl)) {
-		free(out->buf);
-		*out = (struct link_out){0};
-	}
+	    SSL_free_buffers(link->ssl))
+		free_out(link);
 	out->used = false;
 }
 
@@ -308,6 +312,8 @@ void lr_link_tls_handshake(struct lr_link *link)
 	link->tls_wants_write = !send_out(link);
 	if (link->tls_wants_write && errno != EAGAIN && err == LR_E_OK)
 		err = lr_err_of_errno(errno);
+	if (!link->tls_wants_write) /* what waits for the peer takes no more */
+		free_out(link);
 	if (r == 1 && err == LR_E_OK) {
 		SSL_set_default_read_buffer_len(link->ssl, LR_LINK_RX);
 		SSL_clear_mode(link->ssl, SSL_MODE_RELEASE_BUFFERS);
@@ -354,6 +360,5 @@ void lr_link_tls_done(struct lr_link *link)
 {
 	SSL_free(link->ssl);
 	link->ssl = NULL;
-	free(link->out.buf);
-	link->out = (struct link_out){0};
+	free_out(link);
 }
