@@ -102,6 +102,8 @@ static void dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
 	p->dial = NULL;
 	p->link = link;
 	p->failed = !link;
+	if (link && p->role == LR_LINK_COPY)
+		lr_link_set_turn(link, LR_COPY_TURN);
 	if (link)
 		say_hello(p);
 }

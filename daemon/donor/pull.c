@@ -137,7 +137,7 @@ static void ended(struct lr_pull *p, struct pull_slot *a, bool synced)
 static bool may_ask(struct lr_pull *p)
 {
 	return p->out < PULL_OUT && !p->s->stats.rest &&
-	       lr_pace_may(&p->pace, p->out_bytes);
+	       lr_pace_may(&p->pace, p->out_bytes, lr_now_ms());
 }
 
 static void rest(struct lr_pull *p, struct pull_slot *a)

@@ -9,7 +9,7 @@
 #include "daemon/log.h"
 
 #define SCAN_MS 3000
-#define FETCH_MS 5000
+#define FETCH_MS 20000 /* one on the slowest link */
 
 struct pull_request {
 	struct lr_pull *p;
@@ -213,6 +213,7 @@ static bool send_fetch(struct lr_pull *p, struct pull_slot *a,
 	q->id = act->entry.id;
 	q->bytes = act->entry.bytes;
 	p->out_bytes += q->bytes;
+	p->asked++;
 	lr_pace_spend(&p->pace, q->bytes);
 	q->handle = LR_REQUEST(link, GET, get, &m, NULL, FETCH_MS, fetch_cb, q);
 	return is_sent(q);

@@ -35,10 +35,12 @@ struct lr_pull {
 	struct pull_slot *active[PULL_ACTIVE];
 	unsigned out;
 	uint64_t out_bytes; /* of entries asked for */
+	uint64_t asked;	    /* entries, ever */
 	struct pull_request *requests;
 	struct pull_link *links;
 	struct lr_pace pace;
 	uint64_t seen_ops; /* of users, here */
+	uint64_t seen_epoch; /* of the view */
 	struct repair *repairs;
 	uint64_t repair_ms, full_ms, shelved_ms;
 	uint64_t fetched_bytes, warm_bytes; /* since nothing was pulled */

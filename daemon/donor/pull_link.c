@@ -29,6 +29,8 @@ struct pull_link {
 	uint64_t used_ms, ops;
 	struct lr_link *asked; /* carries the PACE that is out */
 	uint64_t handle, asked_us, asked_ms;
+	uint64_t asked_n; /* entries that had been asked for until then */
+	bool calm;	  /* and all had come */
 };
 
 static uint64_t now_us(void)
@@ -81,6 +83,12 @@ struct lr_link *pull_link(struct lr_pull *p, uint64_t member)
 
 /* --- step 2 ----------------------------------------------------------------- */
 
+/* Nothing was copied from when it was asked until now. */
+static bool is_calm(const struct pull_link *l)
+{
+	return l->calm && l->asked_n == l->p->asked;
+}
+
 static void pace_cb(struct lr_link *link, enum lr_err err,
 		    const struct lr_frame *f, void *arg)
 {
@@ -97,7 +105,7 @@ static void pace_cb(struct lr_link *link, enum lr_err err,
 	if (l->ops && m.ops > l->ops)
 		lr_pace_users(&p->pace, now);
 	l->ops = m.ops ? m.ops : 1;
-	lr_pace_sample(&p->pace, now_us() - l->asked_us, now);
+	lr_pace_sample(&p->pace, now_us() - l->asked_us, is_calm(l));
 }
 
 static void probe(struct pull_link *l, uint64_t rate, uint64_t now_ms)
@@ -106,7 +114,7 @@ static void probe(struct pull_link *l, uint64_t rate, uint64_t now_ms)
 	struct lr_msg_pace m = { .bytes_per_s = rate };
 
 	if (l->asked) { /* not answered so far: that says something, too */
-		lr_pace_sample(&l->p->pace, now_us() - l->asked_us, now_ms);
+		lr_pace_sample(&l->p->pace, now_us() - l->asked_us, false);
 		return;
 	}
 	if (!link || now_ms < l->asked_ms + PROBE_MS)
@@ -114,6 +122,8 @@ static void probe(struct pull_link *l, uint64_t rate, uint64_t now_ms)
 	l->asked = link;
 	l->asked_ms = now_ms;
 	l->asked_us = now_us();
+	l->calm = !l->p->out_bytes;
+	l->asked_n = l->p->asked;
 	l->handle = LR_REQUEST(link, PACE, pace, &m, NULL, PROBE_MAX_MS,
 			       pace_cb, l);
 	if (!l->handle)
@@ -159,6 +169,9 @@ void pull_links_tick(struct lr_pull *p, uint64_t now_ms)
 	unsigned busy = 0;
 
 	note_users(p, now_ms);
+	if (p->seen_epoch != p->s->rx->view.epoch)
+		lr_pace_heard(&p->pace, now_ms);
+	p->seen_epoch = p->s->rx->view.epoch;
 	lr_pace_limit(&p->pace, p->s->stats.copy_limit);
 	lr_pace_tick(&p->pace, now_ms);
 	for (l = p->links; l; l = l->next)

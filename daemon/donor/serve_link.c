@@ -28,6 +28,8 @@ static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
 					       0;
 	l->dev = d ? d->dev : *peer;
 	l->copies = h.role == LR_LINK_COPY;
+	if (l->copies)
+		lr_link_set_turn(l->link, LR_COPY_TURN);
 	if (!l->roles) {
 		lr_refuse(s->o.refusals, LR_REFUSED_ADMISSION);
 		lr_link_send_error(l->link, f->h.req, LR_E_NOT_ADMITTED,

@@ -15,6 +15,9 @@
 #include "daemon/metrics.h"
 #include "store/store.h"
 
+/* Bytes of copies that a user's request may stand behind in the loop. */
+#define LR_COPY_TURN (64u << 10)
+
 /* Mail to the shard that is no frame of the protocol. */
 enum lr_shard_mail {
 	LR_MAIL_ATTACHED = 1000, /* meta: WELCOME */

@@ -471,6 +471,11 @@ void lr_link_set_pace(struct lr_link *link, uint64_t bytes_per_s)
 			 sizeof rate);
 }
 
+void lr_link_set_turn(struct lr_link *link, size_t bytes)
+{
+	link->turn = bytes;
+}
+
 void lr_link_set_bulk_max(struct lr_link *link, uint32_t bytes)
 {
 	link->bulk_limit = bytes < LR_BULK_MAX ? bytes : LR_BULK_MAX;

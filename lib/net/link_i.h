@@ -161,6 +161,7 @@ struct lr_link {
 	bool has_expected;
 	uint32_t bulk_limit;
 	uint32_t uid;
+	size_t turn; /* bytes read or sent in one; 0: as ever */
 
 	uv_poll_t poll;
 	uv_idle_t kick;
@@ -261,6 +262,8 @@ enum lr_err lr_link_queue(struct lr_link *link, const struct lr_header *h,
 /* The next bytes to send: up to `n` pieces, without what is dropped. */
 unsigned lr_link_tx_pieces(struct lr_link *link, struct iovec *iov, unsigned n);
 void lr_link_tx_sent(struct lr_link *link, size_t n);
+/* It has sent its turn since `begun`: errno is EAGAIN. */
+bool lr_link_tx_over(const struct lr_link *link, uint64_t begun);
 
 /* link_tls.c */
 enum lr_err lr_link_tls_start(struct lr_link *link, struct lr_tls *tls);

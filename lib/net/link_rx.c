@@ -366,11 +366,12 @@ static bool likely_more(struct lr_link *link, size_t n, size_t asked)
  * with want_read set, when this turn has read enough. */
 static void read_turn(struct lr_link *link)
 {
+	size_t most = link->turn ? link->turn : LR_LINK_TURN;
 	size_t turn = 0, asked;
 	ssize_t n;
 
 	while (lr_link_reads(link)) {
-		if (turn >= LR_LINK_TURN) {
+		if (turn >= most) {
 			link->want_read = true;
 			break;
 		}

@@ -197,8 +197,11 @@ static bool fill_out(struct lr_link *link)
 
 bool lr_link_tls_write(struct lr_link *link)
 {
+	uint64_t begun = link->sent_bytes;
+
 	do {
-		if (!fill_out(link) || !send_out(link))
+		if (lr_link_tx_over(link, begun) || !fill_out(link) ||
+		    !send_out(link))
 			return false;
 	} while (link->tx.first && link->state < LINK_CLOSING);
 	return true;

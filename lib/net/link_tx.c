@@ -252,15 +252,28 @@ void lr_link_tx_sent(struct lr_link *link, size_t n)
 	}
 }
 
+/* As if the socket were full: it goes on when the others had their turn. */
+bool lr_link_tx_over(const struct lr_link *link, uint64_t begun)
+{
+	if (!link->turn || link->sent_bytes - begun < link->turn)
+		return false;
+	errno = EAGAIN;
+	return true;
+}
+
 /* False with errno: EAGAIN when the socket is full. */
 static bool write_plain(struct lr_link *link)
 {
 	struct iovec iov[LR_LINK_IOV];
 	struct msghdr msg = {.msg_iov = iov};
+	unsigned most = link->turn ? 2 : LR_LINK_IOV;
+	uint64_t begun = link->sent_bytes;
 	ssize_t n;
 
-	while (link->state < LINK_CLOSING) {
-		msg.msg_iovlen = lr_link_tx_pieces(link, iov, LR_LINK_IOV);
+	while (link->state < LINK_CLOSING && link->tx.first) {
+		if (lr_link_tx_over(link, begun))
+			return false;
+		msg.msg_iovlen = lr_link_tx_pieces(link, iov, most);
 		if (!msg.msg_iovlen)
 			break;
 		n = sendmsg(link->fd, &msg, MSG_NOSIGNAL);

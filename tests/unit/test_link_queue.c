@@ -129,6 +129,40 @@ static void test_patience(void **state)
 	assert_int_equal(held, 0);
 }
 
+#define TURN 65536u
+
+/* Bulk that nobody waits for is sent a little at a time, and the loop looks at
+ * its other links in between (at most two turns in one of its own: what was
+ * begun, and the socket that can be written); all of it arrives. */
+static void turns(enum kit_kind kind)
+{
+	struct lr_link *link;
+	uint64_t before;
+
+	kit_pair(&kit, kind);
+	link = kit.client.link;
+	lr_link_set_turn(link, TURN);
+	lr_link_set_turn(kit.server.link, TURN);
+	for (unsigned i = 0; i < 30; i++)
+		send_bulk(link);
+	while (kit.server.frames < 30) {
+		before = link->sent_bytes;
+		uv_run(&kit.loop, UV_RUN_ONCE);
+		assert_true(link->sent_bytes - before <= 2 * (TURN + BULK));
+		assert_int_equal(kit.client.closed + kit.server.closed, 0);
+	}
+	assert_int_equal(lr_link_queued(link), 0);
+	assert_int_equal(held, 0);
+	kit_done(&kit);
+}
+
+static void test_turns(void **state)
+{
+	(void)state;
+	turns(KIT_CLEAR);
+	turns(KIT_TLS);
+}
+
 static unsigned taken;
 
 static void take_a_little(struct kit_side *side, const struct lr_frame *f)
@@ -317,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_back_pressure),
 		cmocka_unit_test(test_tiny_frames),
 		cmocka_unit_test(test_slow_peer),
+		cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_slow_but_alive),
 		cmocka_unit_test(test_pause_in_frame),
