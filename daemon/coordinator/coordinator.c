@@ -44,7 +44,7 @@ static void perform(struct lr_coordinator *k, const struct lr_coord_act *a)
 		lr_donor_install(k, a);
 		break;
 	case LR_DO_PUBLISH:
-		lr_peers_publish(k, a);
+		lr_push_changes(k, a);
 		lr_watchers_changed(k);
 		break;
 	case LR_DO_PROBE:
@@ -92,6 +92,7 @@ static void tick_cb(uv_timer_t *timer)
 	lr_objects_tick(k, now);
 	lr_losses_tick(k, now);
 	lr_watchers_tick(k, now);
+	lr_push_tick(k, now);
 	lr_coordinator_act(k);
 }
 
@@ -254,7 +255,7 @@ static bool start_rules(struct lr_coordinator *k)
 	if (k->rules && lr_state_in_doubt(k))
 		lr_coord_doubt(k->rules);
 	good = k->rules && k->catalog && lr_drain_restore(k) &&
-	       lr_watchers_new(k);
+	       lr_watchers_new(k) && lr_push_new(k);
 	if (good && k->starts_paused)
 		lr_coord_pause(k->rules, true);
 out:
@@ -304,6 +305,7 @@ static void done(struct lr_coordinator *k)
 	lr_coord_free(k->rules);
 	lr_catalog_free(k->catalog);
 	lr_watchers_free(k);
+	lr_push_free(k);
 	lr_state_free(k);
 	lr_tls_free(k->pool_tls);
 	lr_identity_free(k->pool);

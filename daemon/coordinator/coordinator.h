@@ -4,7 +4,8 @@
  *   coordinator.c  start, tick, and what the rules ask for
  *   state.c        the state files, written off the loop; state_codec.c: what
  *                  is in them
- *   peers.c        links: hello, enrolment, pushes
+ *   peers.c        links: hello, enrolment
+ *   push.c         views and devices, to all
  *   donors.c       what donors say, to the rules
  *   rest.c         how fast donors may copy
  *   devices.c      who is admitted, who wants in; rotate.c: by which key
@@ -96,6 +97,7 @@ struct lr_slot_used {
 };
 
 struct lr_invites;
+struct lr_pushes;
 struct lr_ask; /* a LIST or RESOLVE that waits for the catalog */
 struct lr_state;
 
@@ -127,6 +129,7 @@ struct lr_coordinator {
 	uv_timer_t timer;
 	struct lr_events events;
 	struct lr_watchers *watchers; /* watch.c */
+	struct lr_pushes *pushes; /* push.c */
 	struct lr_losses losses;
 	bool looks_for_losses;
 	uint64_t losses_ms, losses_begun_ms; /* when to look again; looked */
@@ -162,13 +165,20 @@ void lr_state_free(struct lr_coordinator *k);
 
 /* peers.c */
 void lr_peers_accept_cb(struct lr_link *link, void *arg);
-void lr_peers_publish(struct lr_coordinator *k, const struct lr_coord_act *a);
-void lr_peers_push_devices(struct lr_coordinator *k);
-void lr_peers_push_devices_to(struct lr_peer *p);
 struct lr_peer *lr_peers_donor(struct lr_coordinator *k, uint64_t inc);
 /* Closes the links of a revoked device; false: it has none. */
 bool lr_peers_revoke(struct lr_coordinator *k, const struct lr_dev *dev);
 void lr_peers_close_all(struct lr_coordinator *k);
+
+/* push.c */
+bool lr_push_new(struct lr_coordinator *k);
+void lr_push_free(struct lr_coordinator *k);
+void lr_push_view(struct lr_peer *p, const struct lr_frame *f); /* VIEW_GET */
+void lr_push_changes(struct lr_coordinator *k, const struct lr_coord_act *a);
+void lr_push_devices_to(struct lr_peer *p);
+void lr_push_devices(struct lr_coordinator *k); /* to all, at once */
+void lr_push_devices_soon(struct lr_coordinator *k);
+void lr_push_tick(struct lr_coordinator *k, uint64_t now_ms);
 
 /* reach.c: the rules are told whether it is there. */
 void lr_donor_probe(struct lr_coordinator *k, const struct lr_coord_act *a);

@@ -69,7 +69,7 @@ bool lr_devices_admit(struct lr_coordinator *k, const struct lr_dev *dev,
 	snprintf(d->name, sizeof d->name, "%s", name);
 	k->devices_version++;
 	lr_state_changed(k);
-	lr_peers_push_devices(k);
+	lr_push_devices_soon(k);
 	row = pending_of(k, dev);
 	if (row && (d->roles & row->roles) == row->roles)
 		lr_devices_drop_pending(k, row);
@@ -121,7 +121,7 @@ void lr_devices_revoke(struct lr_coordinator *k, const struct lr_dev *dev)
 	d->roles = 0;
 	k->devices_version++;
 	lr_state_changed(k);
-	lr_peers_push_devices(k);
+	lr_push_devices(k);
 	if (!lr_peers_revoke(k, dev))
 		(void)lr_coord_forget(k->rules, dev, lr_now_ms());
 }

@@ -17,6 +17,7 @@
 #define SEAL_MS 10000
 #define LENT_MS 1500
 #define CUT_OFF_MS 60000
+#define STATE_BYTES 21 /* a slot_state record */
 
 /* --- reports of slots ------------------------------------------------------ */
 
@@ -26,16 +27,16 @@ static struct lr_slot_report *decode_slots(const struct lr_frame *f,
 					   bool with_cfg, size_t *ret_n)
 {
 	struct lr_reader r = lr_reader(f->bulk, f->h.bulk);
-	struct lr_slot_report *all = calloc(LR_SLOTS, sizeof *all);
+	size_t n = 0, max = f->h.bulk / STATE_BYTES + 1;
+	struct lr_slot_report *all = calloc(max, sizeof *all);
 	struct lr_rec_slot_state rec;
-	size_t n = 0;
 
 	for (; all && r.left; n++) {
 		struct lr_slot_report *one = &all[n];
 		unsigned slot;
 
-		if (n == LR_SLOTS || !lr_dec_rec_slot_state(&r, &rec) ||
-		    rec.slot >= LR_SLOTS)
+		if (n == max || n == LR_SLOTS ||
+		    !lr_dec_rec_slot_state(&r, &rec) || rec.slot >= LR_SLOTS)
 			goto bad;
 		*one = (struct lr_slot_report){
 			.slot = rec.slot,

@@ -166,7 +166,7 @@ static void welcome(struct lr_peer *p, uint64_t req, uint16_t proto)
 				    p->role == LR_LINK_REQUESTER);
 	if (p->pushes) {
 		push_policy(p);
-		lr_peers_push_devices_to(p);
+		lr_push_devices_to(p);
 	}
 	if (p->admitted && p->role == LR_LINK_DONOR)
 		lr_donor_greet(p);
@@ -256,30 +256,6 @@ static void take_enrol_invited(struct lr_peer *p, const struct lr_frame *f)
 
 /* --- frames -------------------------------------------------------------- */
 
-static void send_view(struct lr_peer *p, const struct lr_frame *f)
-{
-	const struct lr_view *v = lr_coord_view(p->k->rules);
-	static uint8_t buf[LR_VALUE_MAX]; /* one loop */
-	struct lr_writer w = lr_writer(buf, sizeof buf);
-	struct lr_bulk bulk = { .p = buf };
-	struct lr_msg_view_get m;
-	struct lr_msg_view r = { v->run, v->rev, v->epoch, 0, 0 };
-	struct lr_view_enc enc;
-
-	lr_view_enc_whole(&enc, v);
-	r.parts = (uint16_t)lr_view_enc_parts(&enc, sizeof buf);
-	if (!lr_dec_view_get(f->meta, f->h.meta, &m) || m.part >= r.parts) {
-		lr_link_send_error(p->link, f->h.req, LR_E_PROTOCOL,
-				   "no such part");
-		return;
-	}
-	lr_view_enc_skip(&enc, m.part, sizeof buf);
-	lr_view_enc_next(&enc, &w);
-	r.part = m.part;
-	bulk.len = w.len;
-	LR_SEND(p->link, VIEW, view, f->h.req, &r, &bulk);
-}
-
 /* Donors report, requesters and local programs ask: what a device was not
  * admitted for, its links do not carry. */
 static bool answer(struct lr_peer *p, const struct lr_frame *f)
@@ -313,7 +289,7 @@ static void peer_frame_cb(struct lr_link *link, const struct lr_frame *f,
 	} else if (f->h.type == LR_M_ROTATE) {
 		lr_rotate_take(p, f);
 	} else if (f->h.type == LR_M_VIEW_GET) {
-		send_view(p, f);
+		lr_push_view(p, f);
 	} else if (!answer(p, f)) {
 		lr_link_send_error(link, f->h.req, LR_E_PROTOCOL,
 				   "the coordinator does not answer that");
@@ -343,71 +319,7 @@ static void peer_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 static const struct lr_link_ops peer_ops = { NULL, peer_frame_cb,
 					     peer_close_cb, NULL };
 
-/* --- pushes -------------------------------------------------------------- */
-
-void lr_peers_publish(struct lr_coordinator *k, const struct lr_coord_act *a)
-{
-	const struct lr_view *v = lr_coord_view(k->rules);
-	static uint8_t buf[LR_VALUE_MAX]; /* one loop */
-	struct lr_view_enc enc;
-	struct lr_msg_view_delta m = { .run = v->run,
-				       .from = a->rev_from,
-				       .to = v->rev,
-				       .epoch = v->epoch };
-
-	lr_view_enc_delta(&enc, v, a->slots, a->n, a->members, a->m);
-	m.parts = (uint16_t)lr_view_enc_parts(&enc, sizeof buf);
-	for (; m.part < m.parts; m.part++) {
-		struct lr_writer w = lr_writer(buf, sizeof buf);
-		struct lr_bulk bulk = { .p = buf };
-
-		if (!lr_view_enc_next(&enc, &w))
-			return;
-		bulk.len = w.len;
-		for (struct lr_peer *p = k->peers; p; p = p->next)
-			if (p->pushes)
-				LR_SEND(p->link, VIEW_DELTA, view_delta, 0, &m,
-					&bulk);
-	}
-}
-
-void lr_peers_push_devices_to(struct lr_peer *p)
-{
-	const struct lr_coordinator *k = p->k;
-	static uint8_t buf[LR_VALUE_MAX]; /* one loop */
-	size_t each = sizeof buf / 192, i = 0;
-	struct lr_msg_devices m = {
-		.version = k->devices_version,
-		.parts = (uint16_t)((k->n_devices + each - 1) / each),
-	};
-
-	if (!m.parts)
-		m.parts = 1;
-	for (; m.part < m.parts; m.part++) {
-		struct lr_writer w = lr_writer(buf, sizeof buf);
-		struct lr_bulk bulk = { .p = buf };
-
-		for (; i < k->n_devices && i < (m.part + 1u) * each; i++) {
-			struct lr_rec_device rec = {
-				k->devices[i].dev, k->devices[i].roles,
-				lr_str(k->devices[i].name),
-				k->devices[i].key, k->devices[i].old
-			};
-
-			if (rec.roles)
-				lr_enc_rec_device(&w, &rec);
-		}
-		bulk.len = w.len;
-		LR_SEND(p->link, DEVICES, devices, 0, &m, &bulk);
-	}
-}
-
-void lr_peers_push_devices(struct lr_coordinator *k)
-{
-	for (struct lr_peer *p = k->peers; p; p = p->next)
-		if (p->pushes || p->watches)
-			lr_peers_push_devices_to(p);
-}
+/* --- closing ------------------------------------------------------------- */
 
 bool lr_peers_revoke(struct lr_coordinator *k, const struct lr_dev *dev)
 {

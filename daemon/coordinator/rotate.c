@@ -124,5 +124,5 @@ void lr_rotate_saved(struct lr_coordinator *k)
 			lr_link_close(p->link, LR_E_NOT_ADMITTED);
 		p->rotates = 0;
 	}
-	lr_peers_push_devices(k);
+	lr_push_devices(k);
 }

@@ -441,7 +441,7 @@ static void push(struct lr_coordinator *k, bool newcomer, uint64_t now_ms)
 			continue;
 		push_events(p);
 		if (p->watch_whole)
-			lr_peers_push_devices_to(p);
+			lr_push_devices_to(p);
 		p->watch_whole = false;
 		if (lr_link_queued(p->link) > QUEUE_MAX)
 			lr_link_close(p->link, LR_E_TIMEOUT);

@@ -126,6 +126,9 @@ static void enrol_reply_cb(struct lr_link *link, enum lr_err err,
 		enrol(a);
 		return;
 	}
+	if (!a->code[0]) /* slow by design: only who has to wait needs it */
+		lr_pairing_code(&a->pool, &a->o.self, a->code,
+				sizeof a->code);
 	a->refused_ms = m.state == LR_ENROL_REFUSED ? REFUSED_MS : 0;
 	lr_attach_set_state(a, m.state == LR_ENROL_REFUSED ? LR_HERE_REFUSED :
 						   LR_HERE_PENDING);
@@ -213,9 +216,6 @@ static void welcomed(struct lr_attach *a, const struct lr_msg_welcome *w)
 		lr_attach_set_state(a, LR_HERE_READY);
 		a->ops->ready_cb(a->arg, a->link, w);
 	} else if (a->o.enrol_roles) {
-		if (!a->code[0])
-			lr_pairing_code(&a->pool, &a->o.self, a->code,
-					sizeof a->code);
 		enrol(a);
 	} else {
 		again_in(a, HELLO_AGAIN_MS); /* another link asks for us */

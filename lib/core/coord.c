@@ -307,6 +307,8 @@ static void now_up(struct lr_coord *c, struct coord_row *r, uint64_t now_ms)
 	lr_watch_start(&r->watch, now_ms);
 	if (was == ROW_UP)
 		return;
+	if (was == ROW_AWAITED)
+		c->returned_ms = now_ms;
 	r->since_ms = now_ms;
 	r->leaving = false;
 	r->pressure = LR_PRESSURE_CALM;

@@ -25,6 +25,7 @@
 #include "core/placement.h"
 
 #define COORD_GRACE_MS	  3000u /* for members of a restored view to say hello */
+#define COORD_GRACE_MAX_MS 27000u /* beyond it, while others still come */
 #define COORD_UNLINKED_MS 1000u /* beats alone do not keep a donor in */
 #define COORD_CALM_MS	  250u	/* between two changes that could wait */
 #define COORD_RETRY_MS	  500u	/* INSTALL, SLOTS_GET, unavailable slots */
@@ -176,6 +177,7 @@ struct lr_coord {
 
 	struct lr_suspect suspect;
 	uint64_t suspect_ms, retry_ms, publish_ms, settle_ms, calm_ms, wake_ms;
+	uint64_t returned_ms; /* the last of a restored view said hello */
 	uint64_t hurt_ms;     /* since when copies are missing; 0 = all there */
 	unsigned hurt_donors; /* how many there were */
 	unsigned n_awaited;

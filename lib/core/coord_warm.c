@@ -103,8 +103,9 @@ void coord_warm_plan(const struct lr_coord *c, struct lr_cfg *cfg,
 		const struct coord_row *r = c->rows[i];
 		bool low = is_low(r, refs, weights);
 
-		for (unsigned s = 0; coord_row_usable(r) && s < c->p.nslots;
-		     s++)
+		if (!r->device || !r->device->warm || !coord_row_usable(r))
+			continue;
+		for (unsigned s = 0; s < c->p.nslots; s++)
 			if (cfg[s].ce && is_warm(r, s, now_ms))
 				add_to(c, s, &cfg[s], r, low);
 	}

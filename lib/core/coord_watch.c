@@ -129,10 +129,20 @@ static void tick_suspects(struct lr_coord *c, uint64_t now_ms)
 			coord_verdict(c, c->rows[i], now_ms);
 }
 
+/* A thousand donors do not come back at once: while some do, the others are
+ * given time. */
+static bool was_awaited(const struct lr_coord *c, const struct coord_row *r,
+			uint64_t now_ms)
+{
+	return now_ms >= r->await_until_ms &&
+	       (now_ms >= c->returned_ms + COORD_GRACE_MS ||
+		now_ms >= r->await_until_ms + COORD_GRACE_MAX_MS);
+}
+
 static void tick_row(struct lr_coord *c, struct coord_row *r, uint64_t now_ms)
 {
 	if (r->state == ROW_AWAITED && r->refs) {
-		if (now_ms >= r->await_until_ms)
+		if (was_awaited(c, r, now_ms))
 			coord_evict(c, r, COORD_SILENT, now_ms);
 		else
 			c->n_awaited++;

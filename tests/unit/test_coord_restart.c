@@ -55,6 +55,29 @@ static void restart_is_quiet(void **state)
 	kit_end(&k);
 }
 
+/* Donors that come back one after the other take longer than one alone has:
+ * none is evicted while others come; who does not come is, in the end. */
+static void restart_waits_while_they_come(void **state)
+{
+	struct kit k;
+
+	(void)state;
+	kit_pool(&k, 6, 6);
+	kit_coord_crash(&k, true);
+	for (unsigned i = 0; i < 6; i++)
+		kit_cut(&k, i, true);
+	kit_coord_start(&k);
+	for (unsigned i = 0; i < 5; i++) {
+		kit_cut(&k, i, false);
+		kit_run(&k, 2000);
+	}
+	assert_int_equal(k.events[LR_EVENT_DOWN], 0);
+	kit_run(&k, 5000);
+	assert_int_equal(k.events[LR_EVENT_DOWN], 1);
+	assert_true(kit_until(&k, kit_healed, 30000));
+	kit_end(&k);
+}
+
 /* SYNCED reports that were never persisted are told again at hello. */
 static void restart_knows_who_is_synced(void **state)
 {
@@ -164,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(restart_with_promises_above),
 		cmocka_unit_test(restart_is_quiet),
+		cmocka_unit_test(restart_waits_while_they_come),
 		cmocka_unit_test(restart_knows_who_is_synced),
 		cmocka_unit_test(flaps_outlive_a_restart),
 		cmocka_unit_test(epochs_cannot_run_out),
