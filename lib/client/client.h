@@ -15,7 +15,7 @@ struct lanram {
 	struct lr_tls *tls;
 	struct lr_object_env env;
 	uint32_t seq; /* of env.writer's last register or name */
-	pid_t pid; /* that opened it */
+	unsigned forks; /* before it was opened; more: we are a child */
 	uv_async_t wake;
 	uv_timer_t timer; /* of lanram_wait and of waiting for a descriptor */
 	bool interrupted, timed_out;

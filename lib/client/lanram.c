@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,9 +48,23 @@ void lr_client_run(struct lanram *p, bool spin)
 		turn(p, UV_RUN_NOWAIT);
 }
 
+/* Asking the kernel who we are takes 0.2 us, before every call: being told of
+ * a fork() takes nothing. */
+static unsigned forks;
+
+static void forked(void)
+{
+	forks++;
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, forked);
+}
+
 bool lr_client_enter(struct lanram *p)
 {
-	if (getpid() != p->pid) {
+	if (p->forks != forks) {
 		lr_client_fail(p, LR_E_USAGE,
 			       "a handle cannot be used after fork(): open "
 			       "another");
@@ -311,6 +326,7 @@ static unsigned spin_us(const struct lanram_options *opt)
 enum lanram_err lanram_open(const struct lanram_options *opt,
 			    struct lanram **ret)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct lanram *p = calloc(1, sizeof *p);
 	enum lr_err err = LR_E_OK;
 
@@ -324,7 +340,8 @@ enum lanram_err lanram_open(const struct lanram_options *opt,
 	p->wake.data = p;
 	uv_timer_init(&p->loop, &p->timer);
 	p->timer.data = p;
-	p->pid = getpid();
+	pthread_once(&once, watch_forks);
+	p->forks = forks;
 	p->env = (struct lr_object_env){
 		.loop = &p->loop,
 		.uid = (uint32_t)geteuid(),
@@ -354,7 +371,7 @@ enum lanram_err lanram_open(const struct lanram_options *opt,
 /* Writers and readers must be gone; operations end with CLOSED. */
 void lanram_close(struct lanram *p)
 {
-	if (!p || getpid() != p->pid)
+	if (!p || p->forks != forks)
 		return; /* a child leaves its parent's links alone */
 	p->entries->ops->close(p->entries);
 	close_loop(p);

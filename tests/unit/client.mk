@@ -3,6 +3,7 @@
 # a daemon in-process.
 client_tests = tests/unit/test_direct tests/unit/test_direct_ask \
 	tests/unit/test_download \
+	tests/unit/test_handle \
 	tests/unit/test_hash tests/unit/test_object tests/unit/test_relay \
 	tests/unit/test_room tests/unit/test_upload
 check_PROGRAMS += $(client_tests)
@@ -16,6 +17,8 @@ tests_unit_test_direct_LDADD = $(client_libs)
 tests_unit_test_direct_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=lr_now_ms
 tests_unit_test_direct_ask_SOURCES = tests/unit/test_direct_ask.c $(pool_kit)
 tests_unit_test_direct_ask_LDADD = $(client_libs)
+tests_unit_test_handle_SOURCES = tests/unit/test_handle.c
+tests_unit_test_handle_LDADD = $(client_libs)
 tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
 tests_unit_test_hash_LDADD = $(client_libs)
 tests_unit_test_room_SOURCES = tests/unit/test_room.c
