@@ -34,6 +34,7 @@ daemon_liblrdaemon_a_SOURCES = daemon/base.c daemon/base.h \
 	daemon/donor/sweep.c daemon/donor/update.c \
 	daemon/donor/verified.c daemon/donor/given.c daemon/donor/given.h \
 	daemon/donor/serve_link.c daemon/donor/metrics.c \
+	daemon/donor/gather.c daemon/donor/shares.c \
 	daemon/donor/forward.c daemon/donor/peer.c daemon/donor/peer.h \
 	daemon/donor/put.c \
 	daemon/requester/requester.c daemon/requester/requester.h \

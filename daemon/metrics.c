@@ -23,6 +23,13 @@ void lr_times_add(struct lr_times *t, uint64_t us)
 	lr_count(&t->sum_us, us);
 }
 
+void lr_times_join(struct lr_times *to, const struct lr_times *from)
+{
+	for (unsigned i = 0; i <= LR_TIMES_BUCKETS; i++)
+		lr_count(&to->count[i], from->count[i]);
+	lr_count(&to->sum_us, from->sum_us);
+}
+
 /* --- samples --------------------------------------------------------------- */
 
 static void head(struct lr_metrics *m, enum lr_metric id)

@@ -89,6 +89,7 @@ struct lr_times {
 	_Atomic uint64_t count[LR_TIMES_BUCKETS + 1], sum_us;
 };
 void lr_times_add(struct lr_times *t, uint64_t us);
+void lr_times_join(struct lr_times *to, const struct lr_times *from);
 
 enum lr_refusal {
 	LR_REFUSED_LIMITS, /* too many links, or no handshake of ours */

@@ -137,7 +137,8 @@ void tui_sim_kill_donor(struct sim *s, struct sim_donor *d)
 static void beat(struct sim *s, struct sim_donor *d)
 {
 	uint32_t p50 = 22 + (uint32_t)tui_sim_draw(s, 9);
-	struct lr_beat b = { .tick = s->now_ms / STEP_MS,
+	struct lr_beat b = { .ticks = { s->now_ms / STEP_MS },
+			     .shards = 1,
 			     .lent = d->lent,
 			     .used = d->used,
 			     .host_available = d->free,

@@ -290,6 +290,7 @@ static void note_lent(struct lr_peer *p, uint64_t lent, uint64_t now)
 static void take_beat(struct lr_peer *p, const struct lr_frame *f)
 {
 	const struct lr_member *member;
+	struct lr_reader ticks;
 	struct lr_msg_beat m;
 	struct lr_beat b;
 
@@ -298,7 +299,8 @@ static void take_beat(struct lr_peer *p, const struct lr_frame *f)
 	member = lr_view_member(lr_coord_view(p->k->rules), m.inc);
 	if (!member || !lr_dev_eq(&member->dev, &p->dev))
 		return; /* not greeted yet, or somebody else's */
-	b = (struct lr_beat){ .tick = m.tick,
+	b = (struct lr_beat){ .ticks = { m.tick },
+			      .shards = 1,
 			      .lent = m.lent,
 			      .used = m.used,
 			      .host_available = m.host_available,
@@ -320,6 +322,9 @@ static void take_beat(struct lr_peer *p, const struct lr_frame *f)
 			      .pressure = m.pressure > LR_PRESSURE_LAST ?
 						  LR_PRESSURE_LAST :
 						  m.pressure };
+	ticks = lr_reader(m.ticks.p, m.ticks.n);
+	while (ticks.left >= 8 && b.shards < LR_SHARDS_MAX)
+		b.ticks[b.shards++] = lr_r_u64(&ticks);
 	lr_coord_beat(p->k->rules, m.inc, &b, lr_now_ms());
 	lr_rest_tell(p, &m);
 	note_lent(p, m.lent, lr_now_ms());

@@ -201,6 +201,10 @@ static void take_hello(struct lr_peer *p, const struct lr_frame *f)
 	}
 	if (p->admitted)
 		lr_link_trust(p->link);
+	if (p->role == LR_LINK_DONOR && m.shards > LR_SHARDS_MAX) {
+		lr_link_close(p->link, LR_E_PROTOCOL);
+		return;
+	}
 	if (p->role == LR_LINK_DONOR && !keep_donor(p, &m)) {
 		lr_link_close(p->link, LR_E_NO_MEMORY);
 		return;

@@ -25,11 +25,9 @@ static void check_done(struct check *c, bool reached, bool refused)
 	free(c);
 }
 
-static void connected_cb(struct lr_link *link, enum lr_err why, void *arg)
+static void connected_cb(void *arg, enum lr_err why)
 {
-	if (link)
-		lr_link_close(link, LR_E_OK);
-	check_done(arg, link != NULL, why == LR_E_REFUSED);
+	check_done(arg, !why, why == LR_E_REFUSED);
 }
 
 static void probed_cb(struct lr_link *link, enum lr_err err,
@@ -54,14 +52,8 @@ static struct check *check_new(struct lr_coordinator *k, uint64_t inc)
 	return c;
 }
 
-static void connect_close_cb(struct lr_link *link, enum lr_err why, void *arg)
-{
-	(void)link, (void)why, (void)arg;
-}
-
 void lr_donor_connect(struct lr_coordinator *k, uint64_t inc)
 {
-	static const struct lr_link_ops ops = { .close_cb = connect_close_cb };
 	const struct lr_member *m = lr_view_member(lr_coord_view(k->rules),
 						   inc);
 	struct lr_link_options opt = { .tls = k->pool_tls,
@@ -71,8 +63,8 @@ void lr_donor_connect(struct lr_coordinator *k, uint64_t inc)
 	if (!c)
 		return;
 	opt.peer = lr_member_key(m);
-	if (!lr_dial_start(&k->b.loop, m->addrs, &opt, &ops, NULL,
-			   connected_cb, c))
+	if (!lr_reach_start(&k->b.loop, m->addrs, lr_member_shards(m), &opt,
+			    connected_cb, c))
 		free(c);
 }
 
@@ -87,6 +79,7 @@ void lr_donor_probe(struct lr_coordinator *k, const struct lr_coord_act *a)
 	if (!c)
 		return;
 	m = (struct lr_msg_probe){ *lr_member_key(t), t->inc,
-				    lr_str(t->addrs) };
+				    lr_str(t->addrs),
+				    (uint16_t)lr_member_shards(t) };
 	LR_REQUEST(p->link, PROBE, probe, &m, NULL, PROBE_MS, probed_cb, c);
 }

@@ -9,23 +9,23 @@
 #include "daemon/log.h"
 
 #define BEAT_MS 100
-#define REPORT_MS 30000
-#define VIEW_MS 5000
+#define SHARD_BYTES (UINT64_C(64) << 20) /* with less it has few segments */
 
 /* --- the coordinator ---------------------------------------------------- */
 
 static void hello_cb(void *arg, struct lr_msg_hello *m, struct lr_bulk *b)
 {
 	struct lr_donor *d = arg;
+	uint16_t port = d->shards[0].s.port;
 
 	(void)b;
-	lr_host_addresses(d->b.cfg->donor_listen, d->shard.port, d->addrs,
+	lr_host_addresses(d->b.cfg->donor_listen, port, d->addrs,
 			  sizeof d->addrs);
 	m->inc = d->inc;
-	m->port = d->shard.port;
-	m->shards = 1;
+	m->port = port;
+	m->shards = (uint16_t)d->n_shards;
 	m->lent = d->lent;
-	m->used = d->shard.stats.mapped;
+	m->used = lr_donor_totals(d).mapped;
 	m->site = lr_str(d->b.cfg->site);
 	m->addrs = lr_str(d->addrs);
 	lr_machine_hash(&m->machine);
@@ -42,29 +42,22 @@ static void control_ready_cb(void *arg, struct lr_link *link,
 	d->link++;
 	d->linked = true;
 	lr_enc_welcome(&mw, w);
-	lr_mailbox_post(&d->shard.inbox, d->link, LR_MAIL_ATTACHED, 0, meta,
-			mw.len, NULL, 0);
+	lr_gather_drop(d);
+	lr_gather_tell(d, d->link, LR_MAIL_ATTACHED, meta, mw.len);
 }
 
-/* "Can you reach that donor": a TCP connection with its key proven. */
+/* "Can you reach that donor": TCP connections with its key proven. */
 struct probe {
 	struct lr_donor *d;
 	uint64_t link, req;
 };
 
-static void probe_close_cb(struct lr_link *link, enum lr_err why, void *arg)
-{
-	(void)link, (void)why, (void)arg;
-}
-
-static void probed_cb(struct lr_link *link, enum lr_err why, void *arg)
+static void probed_cb(void *arg, enum lr_err why)
 {
 	struct probe *p = arg;
 	struct lr_link *control = lr_attach_link(p->d->control);
 	struct lr_msg_done m = { .err = (uint16_t)why, .text = lr_str("") };
 
-	if (link)
-		lr_link_close(link, LR_E_OK);
 	if (control && p->link == p->d->link)
 		LR_SEND(control, DONE, done, p->req, &m, NULL);
 	free(p);
@@ -72,7 +65,6 @@ static void probed_cb(struct lr_link *link, enum lr_err why, void *arg)
 
 static void probe(struct lr_donor *d, const struct lr_frame *f)
 {
-	static const struct lr_link_ops ops = { .close_cb = probe_close_cb };
 	struct lr_msg_probe m;
 	char addrs[LR_ADDRS_MAX];
 	struct lr_link_options opt = { .tls = d->b.tls, .connect_ms = 1000 };
@@ -86,7 +78,8 @@ static void probe(struct lr_donor *d, const struct lr_frame *f)
 		return;
 	*p = (struct probe){ d, d->link, f->h.req };
 	opt.peer = &m.dev;
-	if (!lr_dial_start(&d->b.loop, addrs, &opt, &ops, NULL, probed_cb, p))
+	if (m.shards > LR_SHARDS_MAX ||
+	    !lr_reach_start(&d->b.loop, addrs, m.shards, &opt, probed_cb, p))
 		free(p);
 }
 
@@ -124,7 +117,7 @@ static void control_frame_cb(void *arg, struct lr_link *link,
 	case LR_M_VIEW_DELTA:
 	case LR_M_DEVICES:
 	case LR_M_POLICY:
-		lr_mailbox_forward(&d->shard.inbox, d->link, f);
+		lr_gather_frame(d, f);
 		break;
 	}
 }
@@ -135,8 +128,8 @@ static void control_state_cb(void *arg, enum lr_here_state state)
 
 	if (d->linked && state != LR_HERE_READY) {
 		d->linked = false;
-		lr_mailbox_post(&d->shard.inbox, 0, LR_MAIL_DETACHED, 0, NULL,
-				0, NULL, 0);
+		lr_gather_drop(d);
+		lr_gather_tell(d, 0, LR_MAIL_DETACHED, NULL, 0);
 	}
 	lr_base_say_state(&d->b, d->control, state);
 }
@@ -150,6 +143,20 @@ static void beat_ready_cb(void *arg, struct lr_link *link,
 {
 	(void)arg, (void)link, (void)w;
 }
+static void set_rest(struct lr_donor *d, bool rest)
+{
+	for (unsigned i = 0; i < d->n_shards; i++)
+		d->shards[i].s.stats.rest = rest;
+}
+
+static void set_copy_limit(struct lr_donor *d, uint64_t bytes_per_s)
+{
+	uint64_t each = (bytes_per_s + d->n_shards - 1) / d->n_shards;
+
+	for (unsigned i = 0; i < d->n_shards; i++)
+		d->shards[i].s.stats.copy_limit = each;
+}
+
 static void beat_frame_cb(void *arg, struct lr_link *link,
 			  const struct lr_frame *f)
 {
@@ -159,97 +166,64 @@ static void beat_frame_cb(void *arg, struct lr_link *link,
 
 	(void)link;
 	if (f->h.type == LR_M_BEAT_R && lr_dec_beat_r(f->meta, f->h.meta, &m))
-		d->shard.stats.rest = m.rest;
+		set_rest(d, m.rest);
 	else if (f->h.type == LR_M_COPY_LIMIT &&
 		 lr_dec_copy_limit(f->meta, f->h.meta, &limit))
-		d->shard.stats.copy_limit = limit.bytes_per_s;
+		set_copy_limit(d, limit.bytes_per_s);
 }
 static void beat_state_cb(void *arg, enum lr_here_state state)
 {
 	struct lr_donor *d = arg;
 
 	if (state != LR_HERE_READY)
-		d->shard.stats.rest = false;
+		set_rest(d, false);
 }
 
 static const struct lr_attach_ops beat_ops = { hello_cb, beat_ready_cb,
 					       beat_frame_cb, beat_state_cb };
 
+/* Of all shards but the first. */
+static struct lr_str other_ticks(const struct lr_donor *d,
+				 uint8_t buf[8 * LR_SHARDS_MAX])
+{
+	struct lr_writer w = lr_writer(buf, 8 * LR_SHARDS_MAX);
+
+	for (unsigned i = 1; i < d->n_shards; i++)
+		lr_w_u64(&w, d->shards[i].s.stats.tick);
+	return (struct lr_str){ (const char *)buf, (uint16_t)w.len };
+}
+
 void lr_donor_beat(struct lr_donor *d)
 {
 	struct lr_link *link = lr_attach_link(d->beat);
-	const struct lr_shard_stats *s = &d->shard.stats;
+	const struct lr_totals s = lr_donor_totals(d);
+	uint8_t ticks[8 * LR_SHARDS_MAX];
 	struct lr_msg_beat m = { .inc = d->inc,
 				 .seq = ++d->seq,
-				 .tick = s->tick,
+				 .tick = d->shards[0].s.stats.tick,
 				 .lent = d->lent,
-				 .used = s->mapped,
+				 .used = s.mapped,
 				 .host_available = d->host.available,
 				 .psi_some = d->host.psi_some,
 				 .psi_full = d->host.psi_full,
-				 .entries = s->entries,
-				 .max_prom = s->max_prom,
-				 .sealed = s->sealed,
-				 .syncing = s->syncing,
-				 .sync_left = s->sync_left,
-				 .ops = s->ops,
-				 .p50_us = s->p50_us,
-				 .p99_us = s->p99_us,
-				 .gets = s->gets,
-				 .puts = s->puts,
-				 .bytes_out = s->bytes_out,
-				 .bytes_in = s->bytes_in,
-				 .errors = s->errors,
-				 .pressure = (uint8_t)lr_lend_pressure(d) };
+				 .entries = s.entries,
+				 .max_prom = s.max_prom,
+				 .sealed = s.sealed,
+				 .syncing = s.syncing,
+				 .sync_left = s.sync_left,
+				 .ops = s.ops,
+				 .p50_us = s.p50_us,
+				 .p99_us = s.p99_us,
+				 .gets = s.gets,
+				 .puts = s.puts,
+				 .bytes_out = s.bytes_out,
+				 .bytes_in = s.bytes_in,
+				 .errors = s.errors,
+				 .pressure = (uint8_t)lr_lend_pressure(d),
+				 .ticks = other_ticks(d, ticks) };
 
 	if (link)
 		LR_SEND(link, BEAT, beat, 0, &m, NULL);
-}
-
-/* --- mail from the shard -------------------------------------------------- */
-
-static void reported_cb(struct lr_link *link, enum lr_err err,
-			const struct lr_frame *f, void *arg)
-{
-	struct lr_donor *d = arg;
-
-	(void)link, (void)err, (void)f;
-	if (!d->stopped)
-		lr_mailbox_post(&d->shard.inbox, 0, LR_MAIL_REPORTED, 0, NULL,
-				0, NULL, 0);
-}
-
-static void view_cb(struct lr_link *link, enum lr_err err,
-		    const struct lr_frame *f, void *arg)
-{
-	struct lr_donor *d = arg;
-
-	(void)link;
-	if (!d->stopped && !err)
-		lr_mailbox_forward(&d->shard.inbox, d->link, f);
-}
-
-static void mail_cb(void *arg, const struct lr_mail *m)
-{
-	struct lr_donor *d = arg;
-	struct lr_link *link = lr_attach_link(d->control);
-	struct lr_bulk bulk = { .p = lr_mail_bulk(m), .len = m->h.bulk };
-
-	if (!link || m->link != d->link)
-		return;
-	switch (m->h.type) {
-	case LR_M_REPORT:
-		lr_link_request(link, m->h.type, m->bytes, m->h.meta, &bulk,
-				REPORT_MS, reported_cb, d);
-		break;
-	case LR_M_VIEW_GET:
-		lr_link_request(link, m->h.type, m->bytes, m->h.meta, NULL,
-				VIEW_MS, view_cb, d);
-		break;
-	default:
-		lr_link_send(link, m->h.type, m->h.req, m->bytes, m->h.meta,
-			     m->h.bulk ? &bulk : NULL);
-	}
 }
 
 /* --- start and stop ------------------------------------------------------- */
@@ -260,7 +234,9 @@ static void tick_cb(uv_timer_t *timer)
 	uint64_t now = lr_now_ms();
 
 	lr_donor_beat(d);
-	lr_given_look(&d->given, d->lent, d->shard.stats.mapped, now);
+	lr_gather_tick(d, now);
+	lr_shares_set(d);
+	lr_given_look(&d->given, d->lent, lr_donor_totals(d).mapped, now);
 	if (d->leaving)
 		lr_leave_tick(d, now);
 }
@@ -270,37 +246,85 @@ void lr_donor_stop(struct lr_donor *d)
 	if (d->stopped)
 		return;
 	d->stopped = true;
-	lr_mailbox_post(&d->shard.inbox, 0, LR_MAIL_STOP, 0, NULL, 0, NULL, 0);
+	lr_gather_drop(d);
+	lr_gather_tell(d, 0, LR_MAIL_STOP, NULL, 0);
 	lr_attach_stop(d->control);
 	lr_attach_stop(d->beat);
 	lr_local_stop(d);
 	lr_lend_stop(d);
 	uv_close((uv_handle_t *)&d->timer, NULL);
-	lr_mailbox_close(&d->mail);
+	for (unsigned i = 0; i < d->n_shards; i++)
+		lr_mailbox_close(&d->shards[i].mail);
 	lr_base_stop(&d->b);
 }
 
-static bool start_shard(struct lr_donor *d)
+static bool open_shard(struct lr_donor *d, unsigned nth)
 {
+	struct lr_donor_shard *p = &d->shards[nth];
+	const struct lr_config *cfg = d->b.cfg;
 	struct lr_shard_options o = { .tls = d->b.tls,
 				      .self = *lr_identity_dev(d->b.identity),
 				      .inc = d->inc,
-				      .limit = d->lent,
-				      .busy_poll_us =
-					      d->b.cfg->busy_poll_us,
-				      .scrub_ms = d->b.cfg->scrub_s *
-						  UINT64_C(1000),
-				      .listen = d->b.cfg->donor_listen,
+				      .nth = nth,
+				      .shards = cfg->shards,
+				      .limit = d->lent / cfg->shards,
+				      .busy_poll_us = cfg->busy_poll_us,
+				      .scrub_ms = cfg->scrub_s * UINT64_C(1000),
+				      .listen = cfg->donor_listen,
 				      .accept = lr_base_limits(&d->b),
-				      .name = d->b.cfg->name,
+				      .name = cfg->name,
 				      .refusals = &d->b.refusals,
-				      .to_control = &d->mail };
+				      .to_control = &p->mail };
 	char why[512];
 
-	if (lr_shard_start(&d->shard, &o, why, sizeof why))
+	p->d = d;
+	p->limit = o.limit;
+	if (nth) {
+		lr_addrs_of_shard(cfg->donor_listen, nth, p->listen,
+				  sizeof p->listen);
+		o.listen = p->listen;
+	}
+	if (!lr_mailbox_init(&p->mail, &d->b.loop, lr_gather_mail_cb, p))
+		return false;
+	if (lr_shard_open(&p->s, &o, why, sizeof why))
 		return true;
 	lr_error("%s", why);
 	return false;
+}
+
+/* No thread runs before all can. */
+static bool start_shards(struct lr_donor *d)
+{
+	unsigned n = d->b.cfg->shards;
+
+	d->shards = calloc(n, sizeof *d->shards);
+	if (!d->shards)
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		if (!open_shard(d, i))
+			return false;
+	d->n_shards = n;
+	if (n > 1 && d->lent / n < SHARD_BYTES)
+		lr_warn("%u shards share %llu MiB: values may find no room in "
+			"one while there is some in another",
+			n, (unsigned long long)d->lent >> 20);
+	for (unsigned i = 0; i < n; i++)
+		if (!lr_shard_run(&d->shards[i].s))
+			return false;
+	return true;
+}
+
+/* Nonzero: handles leaked. */
+static int join_shards(struct lr_donor *d)
+{
+	int leaked = 0;
+
+	for (unsigned i = 0; i < d->n_shards; i++) {
+		leaked |= lr_shard_join(&d->shards[i].s) != 0;
+		lr_mailbox_done(&d->shards[i].mail);
+	}
+	free(d->shards);
+	return leaked;
 }
 
 static void start_attaches(struct lr_donor *d)
@@ -327,23 +351,21 @@ int lr_run_donor(const struct lr_config *cfg)
 		return 1;
 	lr_random(&d->inc, sizeof d->inc);
 	if (!lr_lend_start(d) ||
-	    !lr_mailbox_init(&d->mail, &d->b.loop, mail_cb, d) ||
 	    !lr_local_start(d) ||
 	    !lr_base_metrics(&d->b, cfg->donor_metrics, lr_donor_metrics_cb,
 			     d) ||
-	    !start_shard(d))
+	    !start_shards(d))
 		return 1;
 	start_attaches(d);
 	uv_timer_init(&d->b.loop, &d->timer);
 	d->timer.data = d;
 	uv_timer_start(&d->timer, tick_cb, BEAT_MS, BEAT_MS);
 	lr_info("lending %llu bytes on port %u", (unsigned long long)d->lent,
-		d->shard.port);
+		d->shards[0].s.port);
 	lr_base_notify("READY=1");
 	leaked = lr_base_run(&d->b);
-	leaked |= lr_shard_join(&d->shard) != 0;
+	leaked |= join_shards(d);
 	again = d->again && !leaked;
-	lr_mailbox_done(&d->mail);
 	lr_base_done(&d->b);
 	free(d);
 	return again ? LR_RUN_AGAIN : leaked;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The control side of a donor, on the main thread:
  *
- *   donor.c  start and stop; the links to the coordinator, heartbeats, and
- *            what goes between coordinator and shard
+ *   donor.c  start and stop; the links to the coordinator, heartbeats
+ *   gather.c what goes between coordinator and shards
+ *   shares.c what the shards hold together, and how much each of them may
  *   lend.c   how much is lent: the owner's word, and what the host has left
  *   leave.c  going: SIGTERM, and what is here alone
  *   local.c  the local socket
@@ -16,10 +17,21 @@
 #include "daemon/donor/host.h"
 #include "daemon/donor/shard.h"
 
+struct lr_donor_shard {
+	struct lr_donor *d;
+	struct lr_shard s;
+	struct lr_mailbox mail; /* from it */
+	uint64_t limit; /* of what it holds, as it was told last */
+	char listen[128];
+};
+
+struct lr_gathered; /* gather.c */
+
 struct lr_donor {
 	struct lr_base b; /* first: its callbacks lead here */
-	struct lr_shard shard;
-	struct lr_mailbox mail; /* from the shard */
+	struct lr_donor_shard *shards;
+	unsigned n_shards; /* 0: not started yet */
+	struct lr_gathered *line; /* what the coordinator is told next */
 	struct lr_attach *control, *beat;
 	uint64_t link; /* counts control links; 0 before the first */
 	bool linked;
@@ -43,6 +55,32 @@ struct lr_donor {
 /* donor.c: ends it; may be called twice */
 void lr_donor_stop(struct lr_donor *d);
 void lr_donor_beat(struct lr_donor *d);
+
+/* gather.c: a frame of the coordinator, for the shards */
+void lr_gather_frame(struct lr_donor *d, const struct lr_frame *f);
+/* Mail to all of them. */
+void lr_gather_tell(struct lr_donor *d, uint64_t link, unsigned type,
+		    const void *meta, size_t len);
+/* Mail from a struct lr_donor_shard. */
+void lr_gather_mail_cb(void *arg, const struct lr_mail *m);
+void lr_gather_tick(struct lr_donor *d, uint64_t now_ms);
+void lr_gather_drop(struct lr_donor *d); /* what was said so far */
+
+/* shares.c. As in struct lr_shard_stats: sums; of latencies and promises the
+ * greatest. */
+struct lr_totals {
+	uint64_t mapped, live, entries, max_prom, sync_left, ops;
+	uint64_t gets, puts, bytes_out, bytes_in, errors;
+	uint64_t fetched_bytes, warm_bytes, corrupt, repaired;
+	uint32_t sealed, syncing, sole, p50_us, p99_us, links[LR_LINKS_KINDS];
+};
+struct lr_totals lr_donor_totals(const struct lr_donor *d);
+/* Who holds so much may hold ret[i], together no more than is lent: an equal
+ * share of what is free, or as much less as the others. */
+void lr_shares(uint64_t lent, const uint64_t *mapped, unsigned n,
+	       uint64_t *ret);
+/* Tells the shards. Now and then, and when what is lent has changed. */
+void lr_shares_set(struct lr_donor *d);
 
 /* lend.c; false: said why */
 bool lr_lend_start(struct lr_donor *d);

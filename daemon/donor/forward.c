@@ -45,9 +45,10 @@ struct job {
 	struct hop hop[REST_MAX];
 };
 
-struct route { /* to one donor */
+struct route { /* to one donor's shard */
 	struct route *next;
 	uint64_t inc, used_ms, failed_ms;
+	unsigned shard;
 	struct lr_peer *peer; /* NULL: it failed */
 };
 
@@ -68,24 +69,28 @@ struct lr_forwards *lr_forwards_new(struct lr_shard *s)
 
 /* --- links -------------------------------------------------------------- */
 
-static struct route *route_to(struct lr_forwards *f, uint64_t inc)
+static struct route *route_to(struct lr_forwards *f, uint64_t inc,
+			      unsigned slot)
 {
+	unsigned shard = lr_peer_shard(f->s, inc, slot);
 	struct route *r = f->routes;
 
-	while (r && r->inc != inc)
+	while (r && (r->inc != inc || r->shard != shard))
 		r = r->next;
 	if (r || !(r = calloc(1, sizeof *r)))
 		return r;
 	r->inc = inc;
+	r->shard = shard;
 	r->next = f->routes;
 	f->routes = r;
 	return r;
 }
 
 /* NULL: it does not stand, or has too much to carry. */
-static struct lr_link *link_to(struct lr_forwards *f, uint64_t inc)
+static struct lr_link *link_to(struct lr_forwards *f, uint64_t inc,
+			       unsigned slot)
 {
-	struct route *r = route_to(f, inc);
+	struct route *r = route_to(f, inc, slot);
 	uint64_t now = lr_now_ms();
 	struct lr_link *link;
 
@@ -93,7 +98,7 @@ static struct lr_link *link_to(struct lr_forwards *f, uint64_t inc)
 		return NULL;
 	r->used_ms = now;
 	if (!r->peer && now >= r->failed_ms + AGAIN_MS)
-		r->peer = lr_peer_new(f->s, inc, LR_LINK_DATA);
+		r->peer = lr_peer_new(f->s, inc, slot, LR_LINK_DATA);
 	link = r->peer ? lr_peer_link(r->peer) : NULL;
 	return link && lr_link_queued(link) < QUEUE_MAX ? link : NULL;
 }
@@ -187,7 +192,7 @@ static void hop_cb(struct lr_link *link, enum lr_err err,
 static void pass_on(struct lr_forwards *f, struct job *j, struct hop *h,
 		    const struct lr_msg_forward *m, const struct lr_entry *e)
 {
-	struct lr_link *link = link_to(f, h->inc);
+	struct lr_link *link = link_to(f, h->inc, j->slot);
 	struct lr_pin *pin = link ? lr_store_pin(f->s->store, e) : NULL;
 	struct lr_bulk bulk = { e->value, e->bytes, lr_store_unpin, pin };
 	struct lr_msg_forward to = *m;

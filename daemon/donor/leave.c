@@ -62,7 +62,7 @@ static void ask_leave(struct lr_donor *d, uint64_t now)
 /* Nobody can move what is here: it goes with us. */
 static void give_up(struct lr_donor *d)
 {
-	uint32_t sole = d->shard.stats.sole;
+	uint32_t sole = lr_donor_totals(d).sole;
 
 	if (sole)
 		lr_warn("leaving now: %u slots were here alone and are lost",
@@ -88,7 +88,7 @@ static void wait_on(struct lr_donor *d, uint32_t sole, uint64_t now)
  * for the coordinator to come back. */
 static void without_coordinator(struct lr_donor *d, uint64_t now)
 {
-	if (!d->shard.stats.sole ||
+	if (!lr_donor_totals(d).sole ||
 	    now >= d->linked_ms + d->b.cfg->leave_wait_s * 1000u)
 		give_up(d);
 }
@@ -96,7 +96,7 @@ static void without_coordinator(struct lr_donor *d, uint64_t now)
 void lr_leave_tick(struct lr_donor *d, uint64_t now)
 {
 	uint64_t over_ms = d->leave_ms + d->b.cfg->leave_wait_s * 1000u;
-	uint32_t sole = d->shard.stats.sole;
+	uint32_t sole = lr_donor_totals(d).sole;
 
 	if (!lr_attach_link(d->control)) {
 		without_coordinator(d, now);

@@ -11,21 +11,14 @@
 #define LOOK_MS	      250
 #define LOOK_SHORT_MS 25
 #define WATCH_MS      2000 /* so long after it was short */
-#define HELD_BYTES    (UINT64_C(16) << 20) /* begun segments, the spare */
+#define HELD_BYTES    (UINT64_C(16) << 20) /* of a shard: begun, spare */
 
 static void set_lent(struct lr_donor *d, uint64_t bytes)
 {
-	uint8_t meta[8];
-	struct lr_writer w = lr_writer(meta, sizeof meta);
-
 	if (bytes == d->lent)
 		return;
 	d->lent = bytes;
-	if (!d->shard.port)
-		return; /* it starts with it */
-	lr_w_u64(&w, bytes);
-	lr_mailbox_post(&d->shard.inbox, 0, LR_MAIL_LIMIT, 0, meta, w.len,
-			NULL, 0);
+	lr_shares_set(d); /* those that start later, start with it */
 }
 
 /* Once for each time that RAM is short, and once more if that gets worse. */
@@ -53,7 +46,7 @@ static void say(struct lr_donor *d)
 static bool gather(struct lr_donor *d, struct lr_elastic_in *in)
 {
 	*in = (struct lr_elastic_in){ .n = d->host.n,
-				      .used = d->shard.stats.mapped };
+				      .used = lr_donor_totals(d).mapped };
 	for (unsigned i = 0; i < in->n; i++) {
 		in->ram[i] = d->host.ram[i];
 		if (!lr_parse_size(d->b.cfg->reserve, in->ram[i].total,
@@ -87,7 +80,8 @@ static void host_cb(uv_timer_t *timer)
 {
 	struct lr_donor *d = timer->data;
 	uint64_t now = lr_now_ms();
-	bool hurry = d->elastic.cut && d->shard.stats.mapped > HELD_BYTES &&
+	bool hurry = d->elastic.cut &&
+		     lr_donor_totals(d).mapped > HELD_BYTES * d->n_shards &&
 		     now < d->elastic.calm_ms + WATCH_MS;
 
 	look(d);
@@ -114,7 +108,7 @@ enum lr_pressure lr_lend_pressure(struct lr_donor *d)
 {
 	if (d->hurry)
 		return LR_PRESSURE_LAST;
-	if (d->shard.stats.mapped <= d->lent + HELD_BYTES)
+	if (lr_donor_totals(d).mapped <= d->lent + HELD_BYTES * d->n_shards)
 		d->at_once = false;
 	if (d->at_once && d->elastic.level < LR_PRESSURE_HARD)
 		return LR_PRESSURE_HARD;

@@ -49,6 +49,7 @@ static void serve_lend(struct lr_donor *d, struct lr_link *link,
 	struct lr_writer w = lr_writer(buf, sizeof buf);
 	struct lr_bulk bulk = { .p = buf };
 	uint32_t uid = lr_link_uid(link);
+	uint64_t used = lr_donor_totals(d).mapped;
 	bool now;
 
 	if (!lr_dec_lend(f->meta, f->h.meta, &m) ||
@@ -67,11 +68,11 @@ static void serve_lend(struct lr_donor *d, struct lr_link *link,
 	} else if (spec[0]) {
 		lr_given_asked(&d->given);
 	}
-	lr_given_look(&d->given, d->lent, d->shard.stats.mapped, lr_now_ms());
+	lr_given_look(&d->given, d->lent, used, lr_now_ms());
 	lr_given_enc(&d->given, lr_now_ms(), &w);
 	bulk.len = w.len;
 	r.lent = d->lent;
-	r.used = d->shard.stats.mapped;
+	r.used = used;
 	r.host_available = d->host.available;
 	r.spec = lr_str(d->lend);
 	LR_SEND(link, LEND_R, lend_r, f->h.req, &r, bulk.len ? &bulk : NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The member's addresses are dialled, HELLO, WELCOME must say the same
- * incarnation; where the pool chose so, no TLS from there on. Whatever fails,
- * or breaks later, is final: who wants it makes another. */
+/* The member's addresses are dialled, at its shard's port, HELLO, WELCOME must
+ * say the same incarnation; where the pool chose so, no TLS from there on.
+ * Whatever fails, or breaks later, is final: who wants it makes another. */
 #include "daemon/donor/peer.h"
 
 #include <stdlib.h>
@@ -108,12 +108,21 @@ static void dialled_cb(struct lr_link *link, enum lr_err why, void *arg)
 		say_hello(p);
 }
 
-struct lr_peer *lr_peer_new(struct lr_shard *s, uint64_t member, uint8_t role)
+unsigned lr_peer_shard(const struct lr_shard *s, uint64_t member, unsigned slot)
+{
+	const struct lr_member *m = lr_view_member(&s->rx->view, member);
+
+	return m ? lr_member_shard(m, slot) : 0;
+}
+
+struct lr_peer *lr_peer_new(struct lr_shard *s, uint64_t member, unsigned slot,
+			    uint8_t role)
 {
 	const struct lr_member *m = lr_view_member(&s->rx->view, member);
 	struct lr_peer *p = m ? calloc(1, sizeof *p) : NULL;
 	struct lr_link_options opt = { .tls = s->o.tls,
 				       .connect_ms = DIAL_MS };
+	char at[LR_ADDRS_MAX];
 
 	if (!p)
 		return NULL;
@@ -121,7 +130,8 @@ struct lr_peer *lr_peer_new(struct lr_shard *s, uint64_t member, uint8_t role)
 	p->m = *m;
 	p->role = role;
 	opt.peer = lr_member_key(&p->m);
-	p->dial = lr_dial_start(&s->loop, p->m.addrs, &opt, &link_ops, p,
+	lr_addrs_of_shard(m->addrs, lr_member_shard(m, slot), at, sizeof at);
+	p->dial = lr_dial_start(&s->loop, at, &opt, &link_ops, p,
 				dialled_cb, p);
 	p->failed = !p->dial;
 	return p;

@@ -8,9 +8,13 @@
 
 struct lr_peer;
 
-/* Dials the member and says HELLO with that role. NULL: it is no member of the
- * view, or out of memory. */
-struct lr_peer *lr_peer_new(struct lr_shard *s, uint64_t member, uint8_t role);
+/* Dials the member's shard that has the slot, and says HELLO with that role.
+ * NULL: it is no member of the view, or out of memory. */
+struct lr_peer *lr_peer_new(struct lr_shard *s, uint64_t member, unsigned slot,
+			    uint8_t role);
+/* Which shard that is; 0: it is no member. */
+unsigned lr_peer_shard(const struct lr_shard *s, uint64_t member,
+		       unsigned slot);
 /* Open, or NULL: not yet, or never again. */
 struct lr_link *lr_peer_link(const struct lr_peer *p);
 bool lr_peer_has_failed(const struct lr_peer *p);

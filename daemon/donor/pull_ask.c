@@ -70,7 +70,7 @@ static bool is_sent(struct pull_request *q)
 static void scan_cb(struct lr_link *link, enum lr_err err,
 		    const struct lr_frame *f, void *arg)
 {
-	static struct lr_sync_entry page[LR_SYNC_PAGE]; /* one thread */
+	static _Thread_local struct lr_sync_entry page[LR_SYNC_PAGE];
 	struct pull_request *q = arg;
 	struct lr_pull *p = q->p;
 	uint64_t member = q->member;
@@ -251,8 +251,8 @@ bool pull_ask(struct lr_pull *p, struct pull_slot *a,
 
 	if (!scan && take_shelved(p, a, act))
 		return true;
-	link = scan ? lr_direct_link(p->s->net, act->member) :
-		      pull_link(p, act->member);
+	link = scan ? lr_direct_link(p->s->net, act->member, a->slot) :
+		      pull_link(p, act->member, a->slot);
 	if (!link) {
 		lr_sync_failed(a->sync, act->member, lr_now_ms());
 		return true;
@@ -295,7 +295,7 @@ void pull_ask_repair(struct lr_pull *p, unsigned slot, const struct lr_id *id)
 		struct lr_link *link =
 			cfg->mem[i] == p->s->o.inc ?
 				NULL :
-				lr_direct_link(p->s->net, cfg->mem[i]);
+				lr_direct_link(p->s->net, cfg->mem[i], slot);
 		struct pull_request *q =
 			link ? request_new(p, NULL, cfg->mem[i], link) : NULL;
 

@@ -61,7 +61,7 @@ void pull_forget_all(struct lr_pull *p);
 
 /* pull_link.c: the link for copies; until it stands, the one for operations;
  * NULL: neither stands. */
-struct lr_link *pull_link(struct lr_pull *p, uint64_t member);
+struct lr_link *pull_link(struct lr_pull *p, uint64_t member, unsigned slot);
 void pull_links_tick(struct lr_pull *p, uint64_t now_ms);
 void pull_links_close(struct lr_pull *p);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Links for copies alone, one to each donor that is copied from, and how fast
- * they may be. What users wait for never stands behind a copy in one stream.
+/* Links for copies alone, one to each donor's shard that is copied from, and
+ * how fast they may be. What users wait for never stands behind a copy in one
+ * stream.
  *
  *   1 the first entry wanted of a donor: a link of role COPY is made (peer.h);
  *     until it stands, and when it fails, the link for operations does
@@ -25,6 +26,7 @@ struct pull_link {
 	struct lr_pull *p;
 	struct pull_link *next;
 	uint64_t inc;
+	unsigned shard;
 	struct lr_peer *peer;
 	uint64_t used_ms, ops;
 	struct lr_link *asked; /* carries the PACE that is out */
@@ -40,18 +42,19 @@ static uint64_t now_us(void)
 
 /* --- step 1 ----------------------------------------------------------------- */
 
-static struct pull_link *find(struct lr_pull *p, uint64_t member)
+static struct pull_link *find(struct lr_pull *p, uint64_t member, unsigned slot)
 {
+	unsigned shard = lr_peer_shard(p->s, member, slot);
 	struct pull_link *l = p->links;
 
-	while (l && l->inc != member)
+	while (l && (l->inc != member || l->shard != shard))
 		l = l->next;
 	return l;
 }
 
-static struct pull_link *meet(struct lr_pull *p, uint64_t member)
+static struct pull_link *meet(struct lr_pull *p, uint64_t member, unsigned slot)
 {
-	struct lr_peer *peer = lr_peer_new(p->s, member, LR_LINK_COPY);
+	struct lr_peer *peer = lr_peer_new(p->s, member, slot, LR_LINK_COPY);
 	struct pull_link *l = peer ? calloc(1, sizeof *l) : NULL;
 
 	if (!l) {
@@ -61,24 +64,25 @@ static struct pull_link *meet(struct lr_pull *p, uint64_t member)
 	}
 	l->p = p;
 	l->inc = member;
+	l->shard = lr_peer_shard(p->s, member, slot);
 	l->peer = peer;
 	l->next = p->links;
 	p->links = l;
 	return l;
 }
 
-struct lr_link *pull_link(struct lr_pull *p, uint64_t member)
+struct lr_link *pull_link(struct lr_pull *p, uint64_t member, unsigned slot)
 {
-	struct pull_link *l = find(p, member);
+	struct pull_link *l = find(p, member, slot);
 	struct lr_link *link = NULL;
 
 	if (!l)
-		l = meet(p, member);
+		l = meet(p, member, slot);
 	if (l) {
 		l->used_ms = lr_now_ms();
 		link = lr_peer_link(l->peer);
 	}
-	return link ? link : lr_direct_link(p->s->net, member);
+	return link ? link : lr_direct_link(p->s->net, member, slot);
 }
 
 /* --- step 2 ----------------------------------------------------------------- */
@@ -110,7 +114,7 @@ static void pace_cb(struct lr_link *link, enum lr_err err,
 
 static void probe(struct pull_link *l, uint64_t rate, uint64_t now_ms)
 {
-	struct lr_link *link = lr_direct_link(l->p->s->net, l->inc);
+	struct lr_link *link = lr_direct_link(l->p->s->net, l->inc, l->shard);
 	struct lr_msg_pace m = { .bytes_per_s = rate };
 
 	if (l->asked) { /* not answered so far: that says something, too */

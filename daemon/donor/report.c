@@ -9,7 +9,7 @@
 #include "daemon/donor/shard.h"
 #include "wire/manifest.h"
 
-#define WINDOW 512 /* empty slots' reports are 60 bytes */
+#define WINDOW 512 /* of all shards; empty slots' reports are 60 bytes */
 #define PAGE 256
 #define CHANGES_MAX 65536 /* more than that: whole lists again */
 #define FLUSH_MS 100
@@ -46,6 +46,11 @@ struct lr_reports *lr_reports_new(struct lr_shard *s)
 	return r;
 }
 
+static unsigned window(const struct lr_reports *r)
+{
+	return WINDOW / r->s->o.shards;
+}
+
 void lr_reports_free(struct lr_reports *r)
 {
 	if (!r)
@@ -56,7 +61,7 @@ void lr_reports_free(struct lr_reports *r)
 
 bool lr_object_of_entry(const struct lr_entry *e, struct lr_rec_object *ret)
 {
-	static struct lr_manifest m; /* one thread; the name lives here */
+	static _Thread_local struct lr_manifest m; /* the name lives here */
 	struct lr_reader rd;
 
 	if (e->kind != LR_KIND_MANIFEST || e->state != LR_FOUND_VALUE ||
@@ -138,7 +143,7 @@ void lr_reports_acked(struct lr_reports *r)
 {
 	if (r->out)
 		r->out--;
-	if (r->n_dirty && r->out < WINDOW / 2 && r->s->slots_told)
+	if (r->n_dirty && r->out < window(r) / 2 && r->s->slots_told)
 		send_lists(r);
 }
 
@@ -163,7 +168,7 @@ static void send_report(struct lr_reports *r, unsigned n, unsigned flags,
 
 static void send_list(struct lr_reports *r, unsigned n)
 {
-	static struct lr_entry page[PAGE]; /* one thread */
+	static _Thread_local struct lr_entry page[PAGE];
 	struct lr_writer w = lr_writer(r->buf, sizeof r->buf);
 	struct lr_rec_object rec;
 	struct lr_id after;
@@ -193,7 +198,7 @@ static void send_lists(struct lr_reports *r)
 	for (unsigned i = 0; i < LR_SLOTS && r->n_dirty; i++) {
 		unsigned n = r->cursor;
 
-		if (r->out >= WINDOW)
+		if (r->out >= window(r))
 			return;
 		r->cursor = (n + 1) % LR_SLOTS;
 		if (!r->dirty[n])
@@ -269,11 +274,11 @@ void lr_reports_tick(struct lr_reports *r, uint64_t now_ms)
 	if (!r->s->control || !r->s->slots_told)
 		return;
 	send_lists(r);
-	if (now_ms >= r->flush_ms && r->n_changes && r->out < WINDOW) {
+	if (now_ms >= r->flush_ms && r->n_changes && r->out < window(r)) {
 		r->flush_ms = now_ms + FLUSH_MS;
 		send_changes(r);
 	}
-	if (now_ms >= r->usage_ms && r->out < WINDOW) {
+	if (now_ms >= r->usage_ms && r->out < window(r)) {
 		r->usage_ms = now_ms + USAGE_MS;
 		send_usage(r);
 	}

@@ -227,7 +227,8 @@ static void list_cb(struct lr_link *link, enum lr_err err,
 static struct lr_link *link_of(struct lr_scrub *c)
 {
 	return lr_direct_link(c->s->net,
-			      c->s->slots[c->slot].inst.mem[c->member]);
+			      c->s->slots[c->slot].inst.mem[c->member],
+			      c->slot);
 }
 
 /* What could not even be remembered is not answered. */
@@ -260,7 +261,7 @@ static void list_ask(struct lr_scrub *c)
 static void digest_of(struct lr_shard *s, unsigned slot,
 		      struct lr_msg_digest_r *ret)
 {
-	static struct lr_entry page[LR_SYNC_PAGE]; /* one thread */
+	static _Thread_local struct lr_entry page[LR_SYNC_PAGE];
 	struct lr_id after;
 	bool any = false;
 	size_t n;

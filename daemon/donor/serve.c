@@ -30,6 +30,11 @@ bool lr_shard_admit(struct lr_shard_link *l, uint64_t req, unsigned slot,
 				   "that ID is not of that slot");
 		return false;
 	}
+	if (slot % l->s->o.shards != l->s->o.nth) {
+		lr_link_send_error(l->link, req, LR_E_PROTOCOL,
+				   "another shard has that slot");
+		return false;
+	}
 	if (lr_slot_admit(&l->s->slots[slot], ce) == LR_E_OK)
 		return true;
 	lr_shard_stale(l, req, slot);
@@ -169,7 +174,7 @@ static bool may_list(const struct lr_shard *s, unsigned n)
 
 static void serve_scan(struct lr_shard_link *l, const struct lr_frame *f)
 {
-	static struct lr_entry page[LR_SYNC_PAGE]; /* one thread */
+	static _Thread_local struct lr_entry page[LR_SYNC_PAGE];
 	uint8_t buf[LR_SYNC_PAGE * 64];
 	struct lr_writer w = lr_writer(buf, sizeof buf);
 	struct lr_msg_scan m;
@@ -226,7 +231,7 @@ static void find_in_slot(struct lr_shard *s, unsigned slot,
 
 static void serve_find(struct lr_shard_link *l, const struct lr_frame *f)
 {
-	static uint8_t buf[64 * 1024]; /* one thread */
+	static _Thread_local uint8_t buf[64 * 1024];
 	struct lr_writer w = lr_writer(buf, sizeof buf);
 	struct lr_msg_find m;
 	struct lr_msg_find_r r = { 0 };

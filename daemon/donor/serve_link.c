@@ -72,7 +72,7 @@ static void serve_ping(struct lr_shard_link *l, const struct lr_frame *f)
 static void serve_view(struct lr_shard_link *l, const struct lr_frame *f)
 {
 	const struct lr_view *v = &l->s->rx->view;
-	static uint8_t buf[LR_VALUE_MAX]; /* one thread */
+	static _Thread_local uint8_t buf[LR_VALUE_MAX];
 	struct lr_writer w = lr_writer(buf, sizeof buf);
 	struct lr_view_enc enc;
 	struct lr_msg_view_get m;

@@ -259,7 +259,8 @@ static void mail_cb(void *arg, const struct lr_mail *m)
 		break;
 	case LR_MAIL_LIMIT:
 		r = lr_reader(m->bytes, m->h.meta);
-		lr_store_set_limit(s->store, lr_r_u64(&r));
+		s->stats.limit = lr_r_u64(&r);
+		lr_store_set_limit(s->store, s->stats.limit);
 		break;
 	case LR_MAIL_REPORTED:
 		lr_reports_acked(s->reports);
@@ -294,7 +295,11 @@ static void mail_cb(void *arg, const struct lr_mail *m)
 static void thread_main(void *arg)
 {
 	struct lr_shard *s = arg;
+	char name[16]; /* as top -H shows it */
 
+	snprintf(name, sizeof name, "shard %u", s->o.nth);
+	pthread_setname_np(pthread_self(), name);
+	lr_budget_share(s->o.shards);
 	uv_run(&s->loop, UV_RUN_DEFAULT);
 }
 
@@ -329,11 +334,12 @@ static bool open_all(struct lr_shard *s, char *why, size_t cap)
 	return false;
 }
 
-bool lr_shard_start(struct lr_shard *s, const struct lr_shard_options *o,
-		    char *why, size_t cap)
+bool lr_shard_open(struct lr_shard *s, const struct lr_shard_options *o,
+		   char *why, size_t cap)
 {
 	memset(s, 0, sizeof *s);
 	s->o = *o;
+	s->stats.limit = o->limit;
 	snprintf(why, cap, "out of memory");
 	if (uv_loop_init(&s->loop) ||
 	    !lr_mailbox_init(&s->inbox, &s->loop, mail_cb, s) ||
@@ -344,6 +350,11 @@ bool lr_shard_start(struct lr_shard *s, const struct lr_shard_options *o,
 	s->timer.data = s;
 	uv_timer_start(&s->timer, tick_cb, TICK_MS, TICK_MS);
 	lr_spin_start(s->spin);
+	return true;
+}
+
+bool lr_shard_run(struct lr_shard *s)
+{
 	return uv_thread_create(&s->thread, thread_main, s) == 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The data side of a donor: one thread with its own loop that owns the slots,
- * the store and the data links. The control thread (donor.c) speaks to it
- * through mailboxes only, and reads the counters of struct lr_shard_stats. */
+/* The data side of a donor: threads, each with a loop, a listener, data links,
+ * a store and the slots that are `nth` modulo `shards`. They share nothing. The
+ * control thread (donor.c) speaks to them through mailboxes only, and reads the
+ * counters of struct lr_shard_stats. */
 #ifndef LR_DONOR_SHARD_H
 #define LR_DONOR_SHARD_H
 
@@ -51,6 +52,7 @@ struct lr_shard_stats {
 	_Atomic uint32_t sealed, syncing, p50_us, p99_us;
 	/* Of users: what donors fetch from each other is not counted. */
 	_Atomic uint64_t gets, puts, bytes_out, bytes_in, errors;
+	_Atomic uint64_t limit; /* of the store, as it keeps to it */
 	_Atomic bool rest; /* from control: copy nothing for now */
 	_Atomic uint64_t copy_limit; /* bytes a second; 0: as users allow */
 	_Atomic uint32_t sole; /* slots that hold something on me alone */
@@ -64,6 +66,7 @@ struct lr_shard_options {
 	struct lr_tls *tls;
 	struct lr_dev self;
 	uint64_t inc;
+	unsigned nth, shards;
 	uint64_t limit;
 	unsigned busy_poll_us;
 	uint64_t scrub_ms; /* a full pass; 0: none */
@@ -133,9 +136,10 @@ struct lr_shard {
 	struct lr_shard_stats stats;
 };
 
-/* Starts the thread; false: `why` says what to do. */
-bool lr_shard_start(struct lr_shard *s, const struct lr_shard_options *o,
-		    char *why, size_t cap);
+/* All but the thread; false: `why` says what to do. */
+bool lr_shard_open(struct lr_shard *s, const struct lr_shard_options *o,
+		   char *why, size_t cap);
+bool lr_shard_run(struct lr_shard *s); /* starts the thread */
 /* After LR_MAIL_STOP was posted. Nonzero: handles leaked. */
 int lr_shard_join(struct lr_shard *s);
 

@@ -67,7 +67,7 @@ out:
 /* A lost slot's registers and names: what survived may not be the newest. */
 static void drop_mutable(struct lr_shard *s, unsigned n)
 {
-	static struct lr_entry page[256]; /* one thread */
+	static _Thread_local struct lr_entry page[256];
 	struct lr_id after;
 	size_t got, i;
 	bool any = false;

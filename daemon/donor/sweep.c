@@ -183,7 +183,7 @@ static void collect(struct lr_shard *s, unsigned n, const struct lr_entry *e)
 
 static void sweep_slot(struct lr_sweep *w, unsigned n, uint64_t now)
 {
-	static struct lr_entry page[PAGE]; /* one thread */
+	static _Thread_local struct lr_entry page[PAGE];
 	struct lr_shard *s = w->s;
 	const struct lr_cfg *viewed = &s->rx->view.cfg[n];
 	bool first = lr_slot_is_first(&s->slots[n], viewed, s->o.inc);

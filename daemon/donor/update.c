@@ -206,7 +206,8 @@ static uint64_t send_put(struct job *j, struct ask *a, unsigned ms)
 /* False: it could not leave. */
 static bool ask_member(struct job *j, const struct lr_op_act *act)
 {
-	struct lr_link *link = lr_direct_link(j->u->s->net, act->member);
+	struct lr_link *link = lr_direct_link(j->u->s->net, act->member,
+					      j->slot);
 	uint64_t now = lr_now_ms();
 	unsigned ms = j->until_ms > now ? (unsigned)(j->until_ms - now) : 1;
 	struct ask *a;

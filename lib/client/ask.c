@@ -147,10 +147,11 @@ static void find_cb(struct lr_link *link, enum lr_err err,
 static struct lr_donor *donor_to_ask(const struct lr_dask *a,
 				     const struct lr_cfg *cfg)
 {
+	unsigned slot = (unsigned)(cfg - a->d->rx.view.cfg);
 	struct lr_donor *last = NULL;
 
 	for (unsigned i = 0; i < cfg->n; i++) {
-		struct lr_donor *n = lr_donors_find(a->d, cfg->mem[i]);
+		struct lr_donor *n = lr_donors_find(a->d, cfg->mem[i], slot);
 
 		if (a->empty >> i & 1 || !n || n->state != LR_DONOR_OPEN)
 			continue;

@@ -9,6 +9,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "core/view.h"
+
 enum type { type_text, type_flag, type_count };
 
 struct key {
@@ -117,6 +119,15 @@ static bool take_group(struct lr_config *c, const char *path,
 	return true;
 }
 
+/* A port of its own for each shard, from the one that is named on. */
+static bool has_ports(const char *listen, unsigned shards)
+{
+	const char *colon = strrchr(listen, ':');
+	unsigned long port = colon ? strtoul(colon + 1, NULL, 10) : 0;
+
+	return port && port + shards - 1 <= UINT16_MAX;
+}
+
 /* What one key cannot say alone. */
 static bool check(const struct lr_config *c, const char *path, char *why,
 		  size_t cap)
@@ -136,8 +147,11 @@ static bool check(const struct lr_config *c, const char *path, char *why,
 		wrong = "pool must have 1 to 63 bytes";
 	else if (strlen(c->run_dir) > 80)
 		wrong = "run_dir is too long for a socket's path";
-	else if (c->shards != 1)
-		wrong = "shards must be 1 in this version";
+	else if (c->shards < 1 || c->shards > LR_SHARDS_MAX)
+		wrong = "shards must be 1 to 16";
+	else if (c->shards > 1 && !has_ports(c->donor_listen, c->shards))
+		wrong = "with more than one of shards, listen of donor_role "
+			"must name a port, and as many must follow it";
 	if (wrong)
 		snprintf(why, cap, "%s: %s", path, wrong);
 	return !wrong;

@@ -2,8 +2,8 @@
 /* One object's copies, asked of the donors themselves:
  *
  *   1 the view says who should hold which of its entries
- *   2 PING to each of them, then VERIFIED with those entries; the PINGs go
- *     first, so that no list is measured
+ *   2 PING to each shard of them, then VERIFIED with those entries; the PINGs
+ *     go first, so that no list is measured
  *   3 all have answered, their links broke, or WAIT_MS is over: cb
  *
  * Where no link is open, the row says UNREACHABLE. */
@@ -16,9 +16,11 @@
 #define WHICH_ROOM 32u /* for one record */
 #define ENTRIES_MAX 16384u /* of an object, that are asked for */
 
-struct share { /* of one donor */
+struct share { /* of one donor's shard */
 	struct query *q;
+	struct lr_rec_verified *row; /* of the donor */
 	uint64_t inc, sent_ns;
+	unsigned slot; /* that the shard has */
 	uint8_t *which; /* records of its entries */
 	size_t len, cap;
 };
@@ -29,7 +31,7 @@ struct query {
 	void *arg;
 	struct share *shares;
 	struct lr_rec_verified *rows;
-	size_t n;
+	size_t n, n_rows;
 	unsigned out; /* requests, and one for the time of asking */
 };
 
@@ -48,25 +50,20 @@ static void drop(struct query *q)
 
 	if (--q->out)
 		return;
-	q->cb(q->arg, q->rows, q->n);
+	q->cb(q->arg, q->rows, q->n_rows);
 	query_free(q);
 	lr_direct_drop(d);
-}
-
-static struct lr_rec_verified *row_of(struct share *s)
-{
-	return &s->q->rows[s - s->q->shares];
 }
 
 static void ping_cb(struct lr_link *link, enum lr_err err,
 		    const struct lr_frame *f, void *arg)
 {
 	struct share *s = arg;
+	uint64_t us = (uv_hrtime() - s->sent_ns) / 1000;
 
 	(void)link, (void)f;
-	if (!err)
-		row_of(s)->trip_us =
-			(uint32_t)((uv_hrtime() - s->sent_ns) / 1000);
+	if (!err && us > s->row->trip_us)
+		s->row->trip_us = (uint32_t)us;
 	drop(s->q);
 }
 
@@ -74,14 +71,16 @@ static void verified_cb(struct lr_link *link, enum lr_err err,
 			const struct lr_frame *f, void *arg)
 {
 	struct share *s = arg;
-	struct lr_rec_verified *row = row_of(s);
+	struct lr_rec_verified *row = s->row;
 	struct lr_msg_verified_r m;
 
 	(void)link;
-	row->err = (uint16_t)err;
+	if (err)
+		row->err = (uint16_t)err;
 	if (!err && lr_dec_verified_r(f->meta, f->h.meta, &m)) {
-		row->there = m.there;
-		row->ago_ms = m.ago_ms;
+		row->there += m.there;
+		if (m.ago_ms > row->ago_ms)
+			row->ago_ms = m.ago_ms;
 	}
 	drop(s->q);
 }
@@ -107,12 +106,34 @@ static void ask(struct share *s, struct lr_link *link)
 
 /* --- who should hold what ------------------------------------------------------ */
 
-static struct share *share_of(struct query *q, uint64_t inc)
+static struct lr_rec_verified *row_of(struct query *q, uint64_t inc,
+				      const struct lr_dev *dev)
 {
 	for (size_t i = 0; i < q->n; i++)
 		if (q->shares[i].inc == inc)
-			return &q->shares[i];
-	return NULL;
+			return q->shares[i].row;
+	q->rows[q->n_rows].dev = *dev;
+	return &q->rows[q->n_rows++];
+}
+
+static struct share *share_of(struct query *q, const struct lr_member *m,
+			      unsigned slot)
+{
+	struct share *s;
+
+	for (size_t i = 0; i < q->n; i++) {
+		s = &q->shares[i];
+		if (s->inc == m->inc && lr_member_shard(m, s->slot) ==
+						lr_member_shard(m, slot))
+			return s;
+	}
+	s = &q->shares[q->n];
+	s->q = q;
+	s->row = row_of(q, m->inc, &m->dev);
+	s->inc = m->inc;
+	s->slot = slot;
+	q->n++;
+	return s;
 }
 
 static bool add_id(struct share *s, const struct lr_id *id)
@@ -143,17 +164,10 @@ static bool add_entry(struct query *q, const struct lr_id *id)
 	unsigned slot = lr_id_slot(id);
 
 	for (unsigned i = 0; slot < v->nslots && i < v->cfg[slot].n; i++) {
-		uint64_t inc = v->cfg[slot].mem[i];
-		const struct lr_member *m = lr_view_member(v, inc);
-		struct share *s = share_of(q, inc);
+		const struct lr_member *m =
+			lr_view_member(v, v->cfg[slot].mem[i]);
 
-		if (m && !s && q->n < v->n_members) {
-			s = &q->shares[q->n];
-			s->q = q;
-			s->inc = inc;
-			q->rows[q->n++].dev = m->dev;
-		}
-		if (s && !add_id(s, id))
+		if (m && !add_id(share_of(q, m, slot), id))
 			return false;
 	}
 	return true;
@@ -172,6 +186,11 @@ static bool collect(struct query *q, const struct lr_id *object,
 			return false;
 	}
 	return true;
+}
+
+static struct lr_link *link_of(const struct share *s)
+{
+	return lr_direct_link(s->q->d, s->inc, s->slot);
 }
 
 static void over_cb(uv_handle_t *h)
@@ -195,13 +214,14 @@ static bool start(struct query *q)
 	later->data = q;
 	q->out = 1;
 	for (size_t i = 0; i < q->n; i++) {
-		link = lr_direct_link(q->d, q->shares[i].inc);
-		q->rows[i].err = LR_E_UNREACHABLE;
+		link = link_of(&q->shares[i]);
 		if (link)
 			ping(&q->shares[i], link);
+		else
+			q->shares[i].row->err = LR_E_UNREACHABLE;
 	}
 	for (size_t i = 0; i < q->n; i++) {
-		link = lr_direct_link(q->d, q->shares[i].inc);
+		link = link_of(&q->shares[i]);
 		if (link)
 			ask(&q->shares[i], link);
 	}
@@ -212,12 +232,14 @@ static bool start(struct query *q)
 bool lr_direct_copies(struct lr_direct *d, const struct lr_id *id,
 		      uint64_t entries, lr_copies_cb cb, void *arg)
 {
-	size_t room = d->rx.view.n_members + 1;
+	size_t room = 1;
 	struct query *q = calloc(1, sizeof *q);
 
 	if (!q)
 		return false;
 	*q = (struct query){ .d = d, .cb = cb, .arg = arg };
+	for (size_t i = 0; i < d->rx.view.n_members; i++)
+		room += lr_member_shards(&d->rx.view.members[i]);
 	q->shares = calloc(room, sizeof *q->shares);
 	q->rows = calloc(room, sizeof *q->rows);
 	if (q->shares && q->rows && collect(q, id, entries) && start(q))

@@ -19,8 +19,10 @@ struct lr_direct *lr_direct_new(const struct lr_attach_options *o);
 struct lr_direct *lr_direct_fed(const struct lr_attach_options *o);
 struct lr_view_rx *lr_direct_rx(struct lr_direct *d);
 void lr_direct_changed(struct lr_direct *d);
-/* The open link to a member, or NULL: it is being dialled. */
-struct lr_link *lr_direct_link(const struct lr_direct *d, uint64_t inc);
+/* The open link to what has the slot at a member, or NULL: it is being
+ * dialled. */
+struct lr_link *lr_direct_link(const struct lr_direct *d, uint64_t inc,
+			       unsigned slot);
 /* What the pool chose for data links; before it was told, TLS. */
 void lr_direct_set_clear(struct lr_direct *d, bool clear);
 struct lr_entries *lr_direct_entries(struct lr_direct *d);

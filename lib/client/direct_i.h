@@ -19,9 +19,13 @@ struct lr_dask; /* ask.c: one question */
 
 enum lr_donor_link { LR_DONOR_IDLE, LR_DONOR_DIAL, LR_DONOR_HELLO, LR_DONOR_OPEN };
 
-/* One member of the view and our data link to it. */
+/* One shard of a member of the view, and our data link to it. The first one
+ * stands for the member. */
 struct lr_donor {
+	struct lr_donor *next, **prev; /* of all */
 	struct lr_direct *d;
+	struct lr_donor *shard[LR_SHARDS_MAX]; /* of the first: all, or NULL */
+	unsigned shards, nth;
 	uint64_t inc;
 	struct lr_dev dev, key; /* key: what its links prove */
 	char name[LR_NAME_MAX];
@@ -58,7 +62,8 @@ struct lr_direct {
 	struct lr_view_rx rx;
 	bool want_view;		/* the whole of it, until it came */
 	bool fetching;		/* a VIEW_GET is out */
-	struct lr_donor *donors; /* by incarnation */
+	struct lr_donor *donors; /* by incarnation: each member's first shard */
+	struct lr_donor *links;  /* every shard of each */
 	struct lr_dop *ops, *finished, *spare;
 	unsigned n_spare;
 	struct lr_dask *asks;
@@ -90,7 +95,9 @@ const struct lr_dev *lr_direct_pool(const struct lr_direct *d);
 
 /* donors.c */
 void lr_donors_follow(struct lr_direct *d); /* the view changed */
-struct lr_donor *lr_donors_find(const struct lr_direct *d, uint64_t inc);
+/* The member's shard that has the slot. */
+struct lr_donor *lr_donors_find(const struct lr_direct *d, uint64_t inc,
+				unsigned slot);
 /* Its link is missing: the coordinator is told, now and then. */
 void lr_donors_missed(struct lr_donor *n);
 void lr_donors_close(struct lr_direct *d);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One data link a member of the view, kept warm:
+/* One data link a shard of each member of the view, kept warm:
  *
- *   1 the view names it: dial its addresses, its key is the member's device
+ *   1 the view names it: dial its addresses, at the shard's port; its key is
+ *     the member's device
  *   2 HELLO (DATA) with its incarnation; WELCOME must say the same one
  *   3 where the pool chose so, and the donor agrees: no TLS from here on
  *   4 OPEN: operations go over it
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/list.h"
 #include "net/spin.h"
 #include "wire/version.h"
 
@@ -237,7 +239,7 @@ static void hang_up(struct lr_donor *n)
 
 static void forget(struct lr_donor *n)
 {
-	HASH_DEL(n->d->donors, n);
+	LR_LIST_DEL(n);
 	n->gone = true;
 	hang_up(n);
 	free_if_over(n);
@@ -245,9 +247,12 @@ static void forget(struct lr_donor *n)
 
 static void take(struct lr_donor *n, const struct lr_member *m)
 {
-	bool moved = strcmp(n->addrs, m->addrs) != 0 ||
-		     !lr_dev_eq(&n->key, lr_member_key(m));
+	char at[LR_ADDRS_MAX];
+	bool moved;
 
+	lr_addrs_of_shard(m->addrs, n->nth, at, sizeof at);
+	moved = strcmp(n->addrs, at) != 0 ||
+		!lr_dev_eq(&n->key, lr_member_key(m));
 	if (m->up)
 		n->silent_ms = 0;
 	else if (!n->silent_ms)
@@ -255,7 +260,7 @@ static void take(struct lr_donor *n, const struct lr_member *m)
 	n->up = m->up;
 	n->key = *lr_member_key(m);
 	snprintf(n->name, sizeof n->name, "%s", m->name);
-	snprintf(n->addrs, sizeof n->addrs, "%s", m->addrs);
+	snprintf(n->addrs, sizeof n->addrs, "%s", at);
 	if (!moved || n->link)
 		return;
 	if (n->dial)
@@ -266,13 +271,16 @@ static void take(struct lr_donor *n, const struct lr_member *m)
 	dial(n);
 }
 
-static void meet(struct lr_direct *d, const struct lr_member *m)
+static struct lr_donor *meet(struct lr_direct *d, const struct lr_member *m,
+			     unsigned nth)
 {
 	struct lr_donor *n = calloc(1, sizeof *n);
 
 	if (!n)
-		return; /* unreached until the next view */
+		return NULL; /* unreached until the next view */
 	n->d = d;
+	n->nth = nth;
+	n->shards = lr_member_shards(m);
 	n->inc = m->inc;
 	n->dev = m->dev;
 	n->backoff_ms = BACKOFF_MIN_MS;
@@ -280,16 +288,56 @@ static void meet(struct lr_direct *d, const struct lr_member *m)
 	uv_timer_init(d->loop, &n->timer);
 	n->timer.data = n;
 	lr_direct_hold(d);
-	HASH_ADD(hh, d->donors, inc, sizeof n->inc, n);
+	LR_LIST_ADD(d->links, n);
+	if (!nth)
+		HASH_ADD(hh, d->donors, inc, sizeof n->inc, n);
 	take(n, m);
+	return n;
 }
 
-struct lr_donor *lr_donors_find(const struct lr_direct *d, uint64_t inc)
+/* The member's first shard. */
+static struct lr_donor *first(const struct lr_direct *d, uint64_t inc)
 {
 	struct lr_donor *n;
 
 	HASH_FIND(hh, d->donors, &inc, sizeof inc, n);
 	return n;
+}
+
+struct lr_donor *lr_donors_find(const struct lr_direct *d, uint64_t inc,
+				unsigned slot)
+{
+	struct lr_donor *n = first(d, inc);
+
+	return n && n->shards > 1 ? n->shard[slot % n->shards] : n;
+}
+
+static void forget_all(struct lr_donor *n)
+{
+	HASH_DEL(n->d->donors, n);
+	for (unsigned i = 1; i < n->shards; i++)
+		if (n->shard[i])
+			forget(n->shard[i]);
+	forget(n);
+}
+
+static void follow(struct lr_direct *d, const struct lr_member *m)
+{
+	struct lr_donor *n = first(d, m->inc);
+
+	if (n)
+		take(n, m);
+	else
+		n = meet(d, m, 0);
+	if (!n)
+		return;
+	n->shard[0] = n;
+	for (unsigned i = 1; i < n->shards; i++) {
+		if (n->shard[i])
+			take(n->shard[i], m);
+		else
+			n->shard[i] = meet(d, m, i);
+	}
 }
 
 void lr_donors_follow(struct lr_direct *d)
@@ -298,16 +346,9 @@ void lr_donors_follow(struct lr_direct *d)
 
 	HASH_ITER(hh, d->donors, n, next)
 		if (!lr_view_member(&d->rx.view, n->inc))
-			forget(n);
-	for (size_t i = 0; i < d->rx.view.n_members; i++) {
-		const struct lr_member *m = &d->rx.view.members[i];
-
-		n = lr_donors_find(d, m->inc);
-		if (n)
-			take(n, m);
-		else
-			meet(d, m);
-	}
+			forget_all(n);
+	for (size_t i = 0; i < d->rx.view.n_members; i++)
+		follow(d, &d->rx.view.members[i]);
 }
 
 void lr_donors_missed(struct lr_donor *n)
@@ -328,9 +369,7 @@ void lr_donors_missed(struct lr_donor *n)
 
 void lr_donors_redial(struct lr_direct *d)
 {
-	struct lr_donor *n, *next;
-
-	HASH_ITER(hh, d->donors, n, next)
+	for (struct lr_donor *n = d->links; n; n = n->next)
 		if (n->link)
 			lr_link_close(n->link, LR_E_CLOSED);
 }
@@ -340,106 +379,13 @@ void lr_donors_close(struct lr_direct *d)
 	struct lr_donor *n, *next;
 
 	HASH_ITER(hh, d->donors, n, next)
-		forget(n);
+		forget_all(n);
 }
 
-/* Since when neither we nor the coordinator hear it; 0: somebody does. */
-static uint64_t silent_since(const struct lr_donor *n)
+struct lr_link *lr_direct_link(const struct lr_direct *d, uint64_t inc,
+			       unsigned slot)
 {
-	uint64_t down = n->state == LR_DONOR_OPEN ? 0 : n->down_ms;
-
-	if (!down || (n->silent_ms && n->silent_ms < down))
-		return n->silent_ms;
-	return down;
-}
-
-void lr_direct_reach(const struct lr_direct *d, struct lr_writer *w)
-{
-	struct lr_donor *n, *next;
-
-	HASH_ITER(hh, d->donors, n, next) {
-		bool open = n->state == LR_DONOR_OPEN;
-		struct lr_rec_reach r = {
-			.dev = n->dev,
-			.inc = n->inc,
-			.name = lr_str(n->name),
-			.addrs = lr_str(open ? lr_link_address(n->link)
-					     : n->addrs),
-			.up = n->up,
-			.open = open,
-			.why = (uint16_t)n->why,
-			.near_us = n->near_us,
-		};
-
-		if (silent_since(n))
-			r.silent_ms = lr_now_ms() - silent_since(n);
-		if (w->cap - w->len > LR_ADDRS_MAX + 256)
-			lr_enc_rec_reach(w, &r);
-	}
-}
-
-unsigned lr_direct_links(const struct lr_direct *d)
-{
-	const struct lr_donor *n;
-	unsigned open = 0;
-
-	for (n = d->donors; n; n = n->hh.next)
-		open += n->state == LR_DONOR_OPEN;
-	return open;
-}
-
-struct lr_link *lr_direct_link(const struct lr_direct *d, uint64_t inc)
-{
-	const struct lr_donor *n = lr_donors_find(d, inc);
+	const struct lr_donor *n = lr_donors_find(d, inc, slot);
 
 	return n && n->state == LR_DONOR_OPEN ? n->link : NULL;
-}
-
-/* --- who is awaited
- * --------------------------------------------------------------- */
-
-static void say_since(uint64_t ms, char *out, size_t cap)
-{
-	uint64_t s = ms / 1000;
-
-	if (s < 120)
-		snprintf(out, cap, "%llu s", (unsigned long long)s);
-	else if (s < 7200)
-		snprintf(out, cap, "%llu min", (unsigned long long)(s / 60));
-	else
-		snprintf(out, cap, "%llu h", (unsigned long long)(s / 3600));
-}
-
-static size_t add_silent(const struct lr_donor *n, char *out, size_t cap)
-{
-	char since[32];
-	int len;
-
-	say_since(lr_now_ms() - silent_since(n), since, sizeof since);
-	len = snprintf(out, cap, "%s, silent for %s", n->name, since);
-	return len > 0 && (size_t)len < cap ? (size_t)len : 0;
-}
-
-void lr_direct_awaited(const struct lr_direct *d, unsigned slot, char *out,
-		       size_t cap)
-{
-	const struct lr_view *v = &d->rx.view;
-	size_t at = 0;
-
-	out[0] = '\0';
-	if (!v->rev || slot >= v->nslots)
-		return;
-	for (unsigned i = 0; i < v->cfg[slot].n; i++) {
-		const struct lr_donor *n =
-			lr_donors_find(d, v->cfg[slot].mem[i]);
-
-		if (!n || !silent_since(n) || at + 16 > cap)
-			continue;
-		if (at)
-			at += (size_t)snprintf(out + at, cap - at, " and ");
-		at += add_silent(n, out + at, cap - at);
-		out[at] = '\0';
-	}
-	if (!v->cfg[slot].n)
-		snprintf(out, cap, "no donor lends RAM yet");
 }

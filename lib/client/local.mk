@@ -17,6 +17,7 @@ lib_client_liblrclient_la_SOURCES = \
 	lib/client/direct.h \
 	lib/client/direct_i.h \
 	lib/client/donors.c \
+	lib/client/donors_tell.c \
 	lib/client/entries.h \
 	lib/client/entry_msg.c \
 	lib/client/entry_msg.h \

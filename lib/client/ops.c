@@ -65,7 +65,7 @@ static void unreached_text(struct lr_dop *o)
 	lr_direct_awaited(d, o->op.slot, o->text, sizeof o->text);
 	if (o->text[0])
 		return;
-	n = lr_donors_find(d, o->op.from);
+	n = lr_donors_find(d, o->op.from, o->op.slot);
 	if (n)
 		snprintf(o->text, sizeof o->text, "%s", n->name);
 }
@@ -144,7 +144,8 @@ void lr_dop_unref(struct lr_dop *o)
 
 static uint32_t near_cb(void *arg, uint64_t member)
 {
-	const struct lr_donor *n = lr_donors_find(arg, member);
+	const struct lr_dop *o = arg;
+	const struct lr_donor *n = lr_donors_find(o->d, member, o->op.slot);
 
 	return n && n->state == LR_DONOR_OPEN ? n->near_us : 0;
 }
@@ -152,7 +153,8 @@ static uint32_t near_cb(void *arg, uint64_t member)
 /* What goes to two of these twice goes over this machine's link twice. */
 static bool far_cb(void *arg, uint64_t member)
 {
-	const struct lr_donor *n = lr_donors_find(arg, member);
+	const struct lr_dop *o = arg;
+	const struct lr_donor *n = lr_donors_find(o->d, member, o->op.slot);
 
 	return n && n->state == LR_DONOR_OPEN && n->far && !n->no_forward;
 }
@@ -168,7 +170,7 @@ void lr_dop_step(struct lr_dop *o)
 	if (o->over)
 		return;
 	for (;;) {
-		act = lr_op_next(&o->op, now, near_cb, d);
+		act = lr_op_next(&o->op, now, near_cb, o);
 		if (act.what != LR_OP_SEND)
 			break;
 		lr_dop_forget(o, act.ce);

@@ -10,7 +10,7 @@
 
 static void measure(struct lr_dop *o, const struct lr_dop_ask *a)
 {
-	struct lr_donor *n = lr_donors_find(o->d, a->member);
+	struct lr_donor *n = lr_donors_find(o->d, a->member, o->op.slot);
 	uint64_t us = (uv_hrtime() - a->sent_ns) / 1000;
 
 	if (!n || a->ask != LR_ASK_GET)
@@ -184,7 +184,7 @@ static bool tell_reply(struct lr_dop *o, const struct lr_dop_ask *a,
 /* It does not know FORWARD: from now on it is sent to directly. */
 static void note_version(struct lr_dop *o, const struct lr_dop_ask *a)
 {
-	struct lr_donor *n = lr_donors_find(o->d, a->member);
+	struct lr_donor *n = lr_donors_find(o->d, a->member, o->op.slot);
 
 	if (n)
 		n->no_forward = true;

@@ -121,7 +121,7 @@ static struct lr_dop_ask *free_ask(struct lr_dop *o)
 
 bool lr_dop_send(struct lr_dop *o, const struct lr_op_act *act)
 {
-	struct lr_donor *n = lr_donors_find(o->d, act->member);
+	struct lr_donor *n = lr_donors_find(o->d, act->member, o->op.slot);
 	struct lr_dop_ask *a = free_ask(o);
 	uint64_t now = lr_now_ms();
 	unsigned ms = o->op.deadline_ms > now

@@ -435,7 +435,7 @@ void lr_coord_beat(struct lr_coord *c, uint64_t inc, const struct lr_beat *b,
 
 	if (!r || r->state != ROW_UP)
 		return;
-	lr_watch_beat(&r->watch, b->tick, now_ms);
+	lr_watch_beat(&r->watch, b->ticks, b->shards, now_ms);
 	r->beat = *b;
 	weigh(c, r, b, now_ms);
 	coord_pressed(c, r, b->pressure, now_ms);

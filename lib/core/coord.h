@@ -52,7 +52,9 @@ struct lr_slot_report {
 };
 
 struct lr_beat {
-	uint64_t tick, lent, used, host_available, entries, max_prom;
+	uint64_t ticks[LR_SHARDS_MAX]; /* of each shard's loop */
+	unsigned shards;
+	uint64_t lent, used, host_available, entries, max_prom;
 	uint32_t sealed;  /* slots with prom > inst.ce */
 	uint32_t syncing; /* slots SYNCING */
 	uint64_t sync_left, ops;

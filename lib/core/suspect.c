@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A donor is watched through its heartbeats:
  *
- *   OK -> SUSPECT  silent, its tick frozen, or accused: CONFIRM is asked for
+ *   OK -> SUSPECT  silent, a shard frozen, or accused: CONFIRM is asked for
  *   SUSPECT -> OK  it beats (ticks) again, or somebody reached it: CLEARED
  *   SUSPECT -> DEAD  silent or frozen for dead_ms and not confirmed: EVICT
  *   any -> DEAD    its port refuses: EVICT, at once
@@ -41,13 +41,19 @@ void lr_watch_start(struct lr_watch *w, uint64_t now_ms)
 	*w = (struct lr_watch){.heard_ms = now_ms, .tick_ms = now_ms};
 }
 
-void lr_watch_beat(struct lr_watch *w, uint64_t tick, uint64_t now_ms)
+void lr_watch_beat(struct lr_watch *w, const uint64_t *ticks, unsigned n,
+		   uint64_t now_ms)
 {
-	w->heard_ms = now_ms;
-	if (tick == w->tick)
-		return;
-	w->tick = tick;
-	w->tick_ms = now_ms;
+	w->heard_ms = w->tick_ms = now_ms;
+	for (unsigned i = 0; i < n && i < LR_SHARDS_MAX; i++) {
+		if (i >= w->shards || ticks[i] != w->shard[i].tick) {
+			w->shard[i].tick = ticks[i];
+			w->shard[i].moved_ms = now_ms;
+		}
+		if (w->shard[i].moved_ms < w->tick_ms)
+			w->tick_ms = w->shard[i].moved_ms;
+	}
+	w->shards = n < LR_SHARDS_MAX ? n : LR_SHARDS_MAX;
 }
 
 void lr_watch_refused(struct lr_watch *w)
@@ -70,6 +76,8 @@ void lr_watch_alive(struct lr_watch *w, uint64_t now_ms)
 	w->state = LR_WATCH_OK;
 	w->heard_ms = now_ms;
 	w->tick_ms = now_ms;
+	for (unsigned i = 0; i < w->shards; i++)
+		w->shard[i].moved_ms = now_ms;
 	w->refused = false;
 	w->accused = false;
 	w->slow = true;

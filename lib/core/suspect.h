@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/view.h"
+
 struct lr_suspect_params {
 	unsigned suspect_ms;	/* 350 */
 	unsigned frozen_ms;	/* 500: a shard's tick does not move */
@@ -22,7 +24,10 @@ enum lr_watch_state { LR_WATCH_OK, LR_WATCH_SUSPECT, LR_WATCH_DEAD };
 struct lr_watch { /* one donor; embed it in the caller's row */
 	enum lr_watch_state state;
 	uint64_t heard_ms, tick_ms, suspect_ms, slow_until_ms;
-	uint64_t tick;
+	struct {
+		uint64_t tick, moved_ms;
+	} shard[LR_SHARDS_MAX]; /* tick_ms: of the one that stands longest */
+	unsigned shards;
 	bool refused;	/* closed or reset, and the reconnect was refused */
 	bool accused;	/* someone cannot reach it */
 	bool asked;	/* confirmation pings are out */
@@ -44,8 +49,9 @@ struct lr_suspect { /* all donors */
 void lr_suspect_init(struct lr_suspect *s, const struct lr_suspect_params *p,
 		     uint64_t now_ms);
 void lr_watch_start(struct lr_watch *w, uint64_t now_ms);
-/* A heartbeat with the shard's tick counter. */
-void lr_watch_beat(struct lr_watch *w, uint64_t tick, uint64_t now_ms);
+/* A heartbeat with each shard's tick counter. */
+void lr_watch_beat(struct lr_watch *w, const uint64_t *ticks, unsigned n,
+		   uint64_t now_ms);
 void lr_watch_refused(struct lr_watch *w);
 /* Someone cannot reach it. False: somebody else could a moment ago. */
 bool lr_watch_accused(struct lr_watch *w, uint64_t now_ms);

@@ -14,6 +14,7 @@
 #define LR_MEM_MAX 8 /* members of one configuration, those leaving included */
 #define LR_NAME_MAX 64
 #define LR_ADDRS_MAX 512 /* "10.0.0.2:7451,[fe80::1]:7451" */
+#define LR_SHARDS_MAX 16 /* of one donor; each listens on the next port */
 
 struct lr_cfg {
 	uint64_t ce; /* epoch in which this configuration was made; 0 = none */
@@ -37,6 +38,20 @@ struct lr_member {
 	char name[LR_NAME_MAX];
 	char addrs[LR_ADDRS_MAX];
 };
+
+/* What others say is not trusted. */
+static inline unsigned lr_member_shards(const struct lr_member *m)
+{
+	return m->shards > LR_SHARDS_MAX ? LR_SHARDS_MAX :
+	       m->shards		 ? m->shards :
+					   1;
+}
+
+/* The one that has the slot. */
+static inline unsigned lr_member_shard(const struct lr_member *m, unsigned slot)
+{
+	return slot % lr_member_shards(m);
+}
 
 static inline const struct lr_dev *lr_member_key(const struct lr_member *m)
 {

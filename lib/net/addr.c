@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/un.h>
 
+#define ADDRS_APART ", \t\n"
+
 enum lr_err lr_err_of_errno(int error)
 {
 	switch (error) {
@@ -89,6 +91,50 @@ void lr_addr_format(const struct sockaddr *sa, bool port, char *out, size_t cap)
 		snprintf(out, cap, "%s", host);
 	else
 		snprintf(out, cap, six ? "[%s]:%s" : "%s:%s", host, serv);
+}
+
+/* The next address of the list, or of its white space: its length. */
+static size_t next_addr(const char **list)
+{
+	*list += strspn(*list, ADDRS_APART);
+	return strcspn(*list, ADDRS_APART);
+}
+
+static unsigned port_of(const char *text, size_t n)
+{
+	unsigned port = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (text[i] < '0' || text[i] > '9' || port > UINT16_MAX)
+			return 0;
+		port = port * 10 + (unsigned)(text[i] - '0');
+	}
+	return port;
+}
+
+void lr_addrs_of_shard(const char *addrs, unsigned shard, char *out, size_t cap)
+{
+	size_t len = 0, n;
+
+	out[0] = '\0';
+	for (; (n = next_addr(&addrs)) != 0; addrs += n) {
+		size_t host = n;
+		unsigned port;
+		int put;
+
+		while (host && addrs[host - 1] != ':')
+			host--;
+		port = port_of(addrs + host, n - host) + shard;
+		if (port == shard || port > UINT16_MAX)
+			continue;
+		put = snprintf(out + len, cap - len, "%s%.*s%u",
+			       len ? "," : "", (int)host, addrs, port);
+		if (put < 0 || (size_t)put >= cap - len) {
+			out[len] = '\0';
+			return;
+		}
+		len += (size_t)put;
+	}
 }
 
 struct in6_addr lr_addr_key(const struct sockaddr *sa)

@@ -27,6 +27,11 @@ void lr_budget_set(size_t bytes)
 	b.most = bytes;
 }
 
+void lr_budget_share(unsigned n)
+{
+	lr_budget_set(LR_LINK_HELD / n);
+}
+
 size_t lr_budget_held(void)
 {
 	return b.held;

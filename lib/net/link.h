@@ -93,6 +93,21 @@ struct lr_dial *lr_dial_start(uv_loop_t *loop, const char *addrs,
 			      lr_dial_cb cb, void *arg);
 void lr_dial_stop(struct lr_dial *dial); /* the callback will not run */
 
+/* The links of this thread hold no more than one of `n` shares of what a
+ * process may. */
+void lr_budget_share(unsigned n);
+
+/* Where a donor that is at `addrs` has that shard: each listens on the next
+ * port. What does not fit is left out. */
+void lr_addrs_of_shard(const char *addrs, unsigned shard, char *out,
+		       size_t cap);
+/* Dials every shard of a donor, and hangs up. cb runs once, from the loop: OK
+ * when each has proven the donor's key, otherwise why one did not. False: out
+ * of memory, cb will not run. */
+bool lr_reach_start(uv_loop_t *loop, const char *addrs, unsigned shards,
+		    const struct lr_link_options *opt,
+		    void (*cb)(void *arg, enum lr_err why), void *arg);
+
 void lr_link_set_ops(struct lr_link *link, const struct lr_link_ops *ops,
 		     void *arg);
 void *lr_link_arg(const struct lr_link *link);

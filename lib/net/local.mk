@@ -27,6 +27,7 @@ lib_net_liblrnet_la_SOURCES = \
 	lib/net/pairing_words.h \
 	lib/net/proof.c \
 	lib/net/proof.h \
+	lib/net/reach.c \
 	lib/net/request.c \
 	lib/net/rotation.c \
 	lib/net/rotation.h \

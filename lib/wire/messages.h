@@ -162,17 +162,19 @@
 #define LR_MSG_INSTALL_R(F) F(u64, epoch) F(u64, inc)
 #define LR_MSG_SLOTS_GET(F) F(u8, reserved)
 #define LR_MSG_SLOTS_R(F)   F(u64, inc)
-#define LR_MSG_PROBE(F)     F(dev, dev) F(u64, inc) F(str, addrs)
+#define LR_MSG_PROBE(F) \
+	F(dev, dev) F(u64, inc) F(str, addrs) F(later_u16, shards)
 #define LR_MSG_DEVICES(F)   F(u64, version) F(u16, part) F(u16, parts)
 
-/* donor -> coordinator */
+/* donor -> coordinator. tick: of the first shard's loop; ticks: of the others,
+ * a u64 each */
 #define LR_MSG_BEAT(F) \
 	F(u64, inc) F(u64, seq) F(u64, tick) F(u64, lent) F(u64, used) \
 	F(u64, host_available) F(u32, psi_some) F(u32, psi_full) \
 	F(u64, entries) F(u64, max_prom) F(u32, sealed) F(u32, syncing) \
 	F(u64, sync_left) F(u64, ops) F(u32, p50_us) F(u32, p99_us) \
 	F(u64, gets) F(u64, puts) F(u64, bytes_out) F(u64, bytes_in) \
-	F(u64, errors) F(u8, pressure)
+	F(u64, errors) F(u8, pressure) F(later_str, ticks)
 /* rest: the rebuild is paused */
 #define LR_MSG_BEAT_R(F)    F(u64, seq) F(u64, rev) F(u8, rest)
 #define LR_MSG_SYNCED(F)    F(u64, inc)

@@ -171,6 +171,11 @@ def test_configuration(k):
     bad = k.write("bad.conf", 'pool = "x";\n\nflavour = "sweet";\n')
     r = k.run("status", "-c", bad, code=2)
     check(f"{bad}:3" in r.err and "flavour" in r.err, r)
+    for role in ('shards = 0', 'shards = 17',
+                 'shards = 2; listen = "[::]:0"',
+                 'shards = 2; listen = "[::]:65535"'):
+        bad = k.write("shards.conf", f"donor_role: {{ {role}; }};\n")
+        check("shards" in k.run("status", "-c", bad, code=2).err, role)
     torn = k.write("torn.conf", 'pool = "x;\n')
     check(torn in k.run("status", "-c", torn, code=2).err, "syntax")
     # An option goes before what the environment says.

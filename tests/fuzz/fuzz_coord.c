@@ -207,7 +207,8 @@ static void hello(struct fuzz_in *in, uint64_t inc,
 
 static void beat(struct fuzz_in *in, uint64_t inc)
 {
-	struct lr_beat b = {.tick = fuzz_int(in, 1),
+	struct lr_beat b = {.ticks = {fuzz_int(in, 1)},
+			    .shards = 1,
 			    .lent = fuzz_int(in, 4),
 			    .used = fuzz_int(in, 4),
 			    .max_prom = an_epoch(in),

@@ -222,7 +222,8 @@ static void beat(struct sim *s, struct donor *d)
 	m = net_msg(s, MSG_BEAT);
 	b = &m->beat;
 	m->inc = d->inc;
-	b->tick = d->tick;
+	b->ticks[0] = d->tick;
+	b->shards = 1;
 	b->lent = d->pressure ? d->stays : d->lent;
 	b->pressure = (enum lr_pressure)d->pressure;
 	b->used = d->entries;

@@ -154,7 +154,8 @@ static void sync_slots(struct kit *k, struct kit_donor *d)
 
 static void beat(struct kit *k, struct kit_donor *d)
 {
-	struct lr_beat b = {.tick = ++d->tick,
+	struct lr_beat b = {.ticks = {++d->tick},
+			    .shards = 1,
 			    .lent = d->lent,
 			    .used = d->used,
 			    .pressure = d->pressure};

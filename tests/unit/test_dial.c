@@ -291,6 +291,25 @@ static void test_link_local(void **state)
 	kit_done(&kit);
 }
 
+/* Each shard is at the next port; what has none there is left out. */
+static void test_shard_addresses(void **state)
+{
+	static const char list[] = "10.0.0.2:7451, [fe80::1%eth0]:7451";
+	char out[64];
+
+	(void)state;
+	lr_addrs_of_shard(list, 0, out, sizeof out);
+	assert_string_equal(out, "10.0.0.2:7451,[fe80::1%eth0]:7451");
+	lr_addrs_of_shard(list, 3, out, sizeof out);
+	assert_string_equal(out, "10.0.0.2:7454,[fe80::1%eth0]:7454");
+	lr_addrs_of_shard("a:65535,b:x,c,:7451,d:0", 1, out, sizeof out);
+	assert_string_equal(out, ":7452");
+	lr_addrs_of_shard(list, 1, out, 20);
+	assert_string_equal(out, "10.0.0.2:7452");
+	lr_addrs_of_shard("", 1, out, sizeof out);
+	assert_string_equal(out, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_close_in_callback),
 		cmocka_unit_test(test_link_local),
+		cmocka_unit_test(test_shard_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,7 +96,7 @@ static void test_delta(void **state)
 
 static struct lr_link *link_to(struct pool *p, unsigned nr)
 {
-	return lr_direct_link(p->direct, p->donor[nr].inc);
+	return lr_direct_link(p->direct, p->donor[nr].inc, 0);
 }
 
 /* Told that the pool's links go on in clear, it asks each donor; one that
@@ -193,7 +193,7 @@ static void test_unreached(void **state)
 
 	pool_put(p, 1, "x", 1, 5000, &r);
 	pool_stop_donor(p, 0);
-	POOL_UNTIL(p, !lr_direct_link(p->direct, 1000));
+	POOL_UNTIL(p, !lr_direct_link(p->direct, 1000, 0));
 	pool_put(p, 1, "x", 1, 600, &r);
 	assert_int_equal(r.r.err, LR_E_UNKNOWN);
 	assert_true(p->unreached >= 1 && p->unreached <= 2);

@@ -73,7 +73,8 @@ static void beat_all(struct pool *p)
 		if (d->mute)
 			continue;
 		d->tick += !d->frozen;
-		lr_watch_beat(&d->w, d->tick, p->now);
+		lr_watch_beat(&d->w, (uint64_t[]){d->tick, p->now / BEAT}, 2,
+			      p->now);
 	}
 }
 
@@ -144,6 +145,29 @@ static void test_frozen_shard(void **state)
 	run(&p, 1000);
 	assert_int_equal(p.d[0].confirm_ms, t0 + 500);
 	assert_int_equal(p.d[0].evict_ms, t0 + 650);
+}
+
+/* Any one that stands still counts, whichever it is; one that a donor has no
+ * more does not. */
+static void test_second_shard(void **state)
+{
+	const uint64_t now = 1000;
+	struct lr_watch w;
+
+	(void)state;
+	lr_watch_start(&w, now);
+	lr_watch_beat(&w, (uint64_t[]){1, 5, 9}, 3, now);
+	lr_watch_beat(&w, (uint64_t[]){2, 5, 10}, 3, now + 100);
+	assert_int_equal(w.heard_ms, now + 100);
+	assert_int_equal(w.tick_ms, now);
+	lr_watch_beat(&w, (uint64_t[]){2, 6, 11}, 3, now + 200);
+	assert_int_equal(w.tick_ms, now + 100);
+	lr_watch_alive(&w, now + 300);
+	assert_int_equal(w.tick_ms, now + 300);
+	lr_watch_beat(&w, (uint64_t[]){3, 6, 12}, 3, now + 400);
+	assert_int_equal(w.tick_ms, now + 300);
+	lr_watch_beat(&w, (uint64_t[]){4}, 1, now + 500);
+	assert_int_equal(w.tick_ms, now + 500);
 }
 
 /* A frozen shard that moves again in time is cleared. */
@@ -475,6 +499,7 @@ int main(void)
 		cmocka_unit_test(test_quiet_pool),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_frozen_shard),
+		cmocka_unit_test(test_second_shard),
 		cmocka_unit_test(test_frozen_thaws),
 		cmocka_unit_test(test_cleared_by_beat),
 		cmocka_unit_test(test_marked_slow),
