@@ -12,7 +12,8 @@ state_dir = "{dir}/{name}/state"; run_dir = "{dir}/{name}/run";
 name = "{name}"; coordinator = "127.0.0.1:{port}"; discovery = false;
 coordinator_role: {{ listen = "127.0.0.1:{port}"; admission = "open";
 	encrypt_links = {encrypt}; }};
-donor_role: {{ listen = "127.0.0.1:0"; lend = "{lend}"; reserve = "2%"; }};
+donor_role: {{ listen = "127.0.0.1:{listen}"; lend = "{lend}"; reserve = "2%";
+	shards = {shards}; }};
 """
 
 
@@ -52,10 +53,11 @@ class Pool:
     """A coordinator, donors and a requester."""
 
     def __init__(self, build, folder, port, donors=3, lend="3GiB",
-                 encrypt=True):
+                 encrypt=True, shards=1):
         self.build, self.dir, self.port = build, folder, port
         self.address, self.state = f"127.0.0.1:{port}", f"{folder}/client"
         self.lend, self.encrypt, self.made = lend, encrypt, 0
+        self.shards = shards
         os.makedirs(folder)
         self.coordinator = self._start("coordinator", "coordinator")
         self.donors = {}
@@ -77,9 +79,16 @@ class Pool:
         with open(self.conf(name), "w") as f:
             f.write(DONOR_CONF.format(
                 dir=self.dir, name=name, port=self.port, lend=self.lend,
+                shards=self.shards, listen=self._listen(),
                 encrypt="true" if self.encrypt else "false"))
         return Server([f"{self.build}/daemon/lanramd", role, "--config",
                        self.conf(name)], f"{self.dir}/{name}.log")
+
+    def _listen(self):
+        """Any port; for several shards as many from one on."""
+        if self.shards == 1:
+            return 0
+        return self.port + 1 + self.shards * self.made
 
     def conf(self, name):
         return f"{self.dir}/{name}.conf"
