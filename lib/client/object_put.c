@@ -10,6 +10,7 @@
 #include "net/clock.h"
 
 #define CHUNK_DEADLINE_MS 30000u
+#define FIRST_MS 2000u /* a slot without its donors is repaired by then */
 
 static void advance(struct lr_upload *u);
 
@@ -54,6 +55,8 @@ static bool try_another_id(struct lr_upload *u)
 		return false;
 	u->redraws--;
 	u->err = LR_E_OK;
+	u->inline_ms = 0;
+	u->doubt = false; /* TOMBs are everywhere */
 	u->copies = lr_class_copies(lr_id_class(&u->id));
 	lr_upload_draw_id(u, lr_id_class(&u->id));
 	lr_upload_close_inline(u);
@@ -132,19 +135,43 @@ static void count_copies(struct lr_upload *u, const struct lr_entry_result *r)
 		u->copies = r->copies;
 }
 
+/* One entry whose donors did not answer in time: surely not stored, then it
+ * gets another ID; else the same again, with the time that is left. */
+static bool again(struct lr_upload *u, enum lr_err err)
+{
+	if (u->has_timer || u->err || u->doubt ||
+	    lr_now_ms() >= u->inline_ms)
+		return false;
+	if (err == LR_E_UNKNOWN) {
+		u->doubt = true;
+	} else if (err == LR_E_UNREACHABLE && u->redraws) {
+		u->redraws--;
+		lr_upload_draw_id(u, lr_id_class(&u->id));
+	} else {
+		return false;
+	}
+	lr_upload_close_inline(u);
+	return true;
+}
+
 /* Step 5, or the failure of the close. */
 static void closed_cb(void *arg, const struct lr_entry_result *r)
 {
 	struct lr_upload *u = arg;
 
 	u->in_flight--;
-	if (r->err == LR_E_UNKNOWN)
+	if (again(u, r->err))
+		return;
+	if (r->err == LR_E_UNKNOWN ||
+	    (r->err == LR_E_UNREACHABLE && u->doubt))
 		lr_upload_fail(u, LR_E_UNKNOWN, r->text);
 	else if (r->err)
 		entry_failed(u, r);
 	else
 		count_copies(u, r);
-	if (u->err)
+	if (u->err && r->err == LR_E_UNREACHABLE && !u->has_timer)
+		over(u); /* surely nothing is anywhere, or nobody knows */
+	else if (u->err)
 		lr_upload_undo(u);
 	else if (u->explain && u->copies < lr_class_copies(lr_id_class(&u->id)))
 		lr_explain_degraded(&u->env, u->copies,
@@ -167,6 +194,19 @@ static size_t encode_head(struct lr_upload *u, uint8_t *out, bool ends_there)
 	return w.len;
 }
 
+/* Little at first, where another ID may be tried after. */
+static unsigned inline_deadline(struct lr_upload *u)
+{
+	uint64_t now = lr_now_ms(), left;
+
+	if (!u->inline_ms)
+		u->inline_ms = now + u->env.deadline_ms;
+	left = u->inline_ms > now ? u->inline_ms - now : 1;
+	if (u->redraws && !u->doubt && left > FIRST_MS)
+		return FIRST_MS;
+	return (unsigned)left;
+}
+
 void lr_upload_close_inline(struct lr_upload *u)
 {
 	uint8_t *data = lr_upload_data(u->cur);
@@ -178,7 +218,7 @@ void lr_upload_close_inline(struct lr_upload *u)
 	lr_hash_once(data, u->cur->len, u->m.sha256);
 	head = encode_head(u, data, true);
 	put(u, &u->id, LR_TS_CLOSED, LR_KIND_MANIFEST, data - head,
-	    head + u->cur->len, u->env.deadline_ms, closed_cb, u);
+	    head + u->cur->len, inline_deadline(u), closed_cb, u);
 }
 
 /* --- the open manifest ---------------------------------------------------- */

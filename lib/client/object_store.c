@@ -2,7 +2,8 @@
 /* Storing one object:
  *
  *   1 up to 256 KiB are collected; finished by then: one closed manifest with
- *     the value in it, step 5; its donors are full: another ID, other donors
+ *     the value in it, step 5; its donors are full, or surely have not got it
+ *     within 2 s: another ID, other donors
  *   2 more: the OPEN manifest goes to all copies, and is touched every 10 s
  *   3 chunks, a window of them in flight, each hashed as it leaves
  *   4 all have acknowledged: the closed manifest, with size and SHA-256

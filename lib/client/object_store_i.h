@@ -42,7 +42,10 @@ struct lr_upload {
 	uint64_t whole;	       /* that will come, as told; 0: not known */
 	unsigned in_flight, window;
 	unsigned copies;
-	unsigned redraws; /* left: other IDs to try where the first is full */
+	unsigned redraws; /* left: other IDs to try where the first is full, or
+			     cannot be reached */
+	uint64_t inline_ms; /* an entry alone: until then (lr_now_ms) */
+	bool doubt;	    /* it may be there: put again, once */
 	/* the open manifest */
 	uv_timer_t timer;
 	bool has_timer, touching;

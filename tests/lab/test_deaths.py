@@ -99,6 +99,18 @@ def expect_lost(p, ledger, inside, others):
     ledger.verify()
 
 
+def test_store_elsewhere(lab):
+    """A third of all slots of one copy cannot be reached, and nobody may take
+    them over: a small value meant for one of them is stored in another."""
+    p = Pool(lab)
+    ledger = Ledger(p)
+    p.donors[0].daemons["donor"].kill()
+    p.wait_state("birch", ("down",))
+    for _ in range(5):
+        ledger.store(1000, copies=1)
+    ledger.verify()
+
+
 def test_all_copies_come_back_empty(lab):
     """Both donors of an object killed: it is waited for (4); they come back
     empty: lost (7). What had a copy elsewhere is served all the time."""

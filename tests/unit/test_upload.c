@@ -100,6 +100,63 @@ static void test_full_inline(void **state)
 	assert_int_equal(mem_tombs(&f->mem), 10);
 }
 
+static void note_put(void *arg, const struct lr_put *p)
+{
+	static const struct lr_id none;
+	struct lr_id *ids = arg;
+
+	while (!lr_id_eq(ids, &none))
+		ids++;
+	*ids = p->id;
+}
+
+/* An inline value whose donors surely did not get it in time gets another ID,
+ * others' donors, and leaves nothing; where nobody answers, that is said. */
+static void test_unreached_inline(void **state)
+{
+	struct object_fixture *f = *state;
+	struct lr_id id, seen[32] = {0};
+
+	object_make_data(f, 100);
+	f->mem.on_put = note_put;
+	f->mem.on_put_arg = seen;
+	f->mem.fail_at = 1;
+	f->mem.fail_err = LR_E_UNREACHABLE;
+	assert_int_equal(object_store_all(f, &id), LR_E_OK);
+	assert_int_equal(f->mem.puts, 2);
+	assert_false(lr_id_eq(&seen[0], &seen[1]));
+	assert_true(lr_id_eq(&seen[1], &id));
+	assert_int_equal(mem_values(&f->mem), 1);
+	f->mem.puts = 0;
+	f->mem.fail_on = true;
+	assert_int_equal(object_store_all(f, &id), LR_E_UNREACHABLE);
+	assert_int_equal(f->mem.puts, 9);
+	assert_int_equal(mem_values(&f->mem), 1);
+	assert_int_equal(mem_tombs(&f->mem), 0);
+}
+
+/* One that may be there is put again under the same ID, once; what is said of
+ * that one decides only if it says that it is there. */
+static void test_doubt_inline(void **state)
+{
+	struct object_fixture *f = *state;
+	struct lr_id id, seen[32] = {0};
+
+	object_make_data(f, 100);
+	f->mem.on_put = note_put;
+	f->mem.on_put_arg = seen;
+	f->mem.fail_at = 1;
+	f->mem.fail_err = LR_E_UNKNOWN;
+	assert_int_equal(object_store_all(f, &id), LR_E_OK);
+	assert_int_equal(f->mem.puts, 2);
+	assert_true(lr_id_eq(&seen[0], &seen[1]));
+	assert_true(lr_id_eq(&seen[1], &id));
+	f->mem.puts = 0;
+	f->mem.fail_on = true;
+	assert_int_equal(object_store_all(f, &id), LR_E_UNKNOWN);
+	assert_int_equal(f->mem.puts, 2);
+}
+
 /* Given up in the middle, with chunks in flight: all is TOMBed. */
 static void test_abort(void **state)
 {
@@ -138,6 +195,7 @@ static void test_unknown(void **state)
 	object_make_data(f, 10);
 	f->mem.puts = 0;
 	f->mem.fail_at = 1;
+	f->mem.fail_on = true;
 	assert_int_equal(object_store_all(f, &id), LR_E_UNKNOWN);
 }
 
@@ -227,6 +285,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		OBJECT_TEST(test_sizes), OBJECT_TEST(test_manifest),
 		OBJECT_TEST(test_full),	 OBJECT_TEST(test_full_inline),
+		OBJECT_TEST(test_unreached_inline),
+		OBJECT_TEST(test_doubt_inline),
 		OBJECT_TEST(test_abort), OBJECT_TEST(test_unknown),
 		OBJECT_TEST(test_touch), OBJECT_TEST(test_too_old),
 		OBJECT_TEST(test_slept),
