@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The owner of a donor's machine needs its RAM: he gets it, at once, without
 anything of the pool's being lost or out of reach."""
+import os
+import pty
+import re
 import signal
+import subprocess
 import threading
 import time
 
 from exposition import Metrics
-from lab import BIG, FULL, PROGRAMS, check, wait_until
+from lab import BIG, FULL, PROGRAMS, check, only_full, wait_until
 from pool import MIB, Ledger, Load, Pool
 from ram import Ram
 
@@ -189,6 +193,45 @@ def test_drain(lab):
     p.wait_state("birch", ("up",))
     r = p.anvil.lanram("drain", "cedar")
     check(r.code == 0, r)
+    ledger.verify()
+
+
+def on_terminal(host, *args, timeout=300):
+    """Exit code and standard error of a command that has a terminal there."""
+    main, side = pty.openpty()
+    p = subprocess.Popen(host.enter([host.program("lanram"), *args]),
+                         env=host.env({"TERM": "xterm"}), stderr=side,
+                         stdout=subprocess.DEVNULL, stdin=side)
+    os.close(side)
+    text = b""
+    try:
+        while True:
+            text += os.read(main, 4096)
+    except OSError:  # its end is closed
+        os.close(main)
+    return p.wait(timeout), text.decode(errors="replace")
+
+
+def test_drain_progress(lab):
+    """A drain tells how far it is: from 0 to 100 %, never back, of as many
+    bytes as there were. LAB_BIG: a gigabyte, as fast as it goes."""
+    only_full("a drain that takes a while")
+    total, rate = (1 << 30, None) if BIG else (96 * MIB, "200mbit")
+    p = Pool(lab, lend="3GiB" if BIG else "256MiB")
+    ledger = Ledger(p)
+    for _ in range(total * 3 // 2 // (32 * MIB) + 1):
+        ledger.store(32 * MIB, timeout=120)
+    before = held(p, "birch")
+    p.donor("birch").slow(rate)
+    start = time.monotonic()
+    code, text = on_terminal(p.anvil, "drain", "birch")
+    lab.say(f"{before >> 20} MiB drained in {time.monotonic() - start:.1f} s")
+    check(code == 0 and "birch is drained" in text, text)
+    steps = [int(n) for n in re.findall(r"(\d+) %", text)]
+    lab.say(f"{len(steps)} steps: {steps[:5]} ... {steps[-5:]}")
+    check(len(set(steps)) > 3, f"few steps: {steps}")
+    check(steps == sorted(steps) and steps[-1] <= 100, f"steps: {steps}")
+    p.donor("birch").slow(None)
     ledger.verify()
 
 
