@@ -15,7 +15,8 @@
 
 static int usage(void)
 {
-	fputs("usage: kv [OPTION...] lanram COORDINATOR STATE_DIR [POOL]\n"
+	fputs("usage: kv [OPTION...] lanram | register COORDINATOR STATE_DIR "
+	      "[POOL]\n"
 	      "       kv [OPTION...] redis PORT | memcached PORT\n"
 	      "  -n N        values (20000)\n"
 	      "  -s BYTES    of a value (2048)\n"
@@ -28,6 +29,7 @@ static int usage(void)
 	      "  -w N        Redis waits for N replicas after a SET\n"
 	      "  -b          poll the peer's socket instead of sleeping on it\n"
 	      "  -B          lanram's calls sleep instead of polling first\n"
+	      "  -g          says \"ready\" and waits for a line on stdin\n"
 	      "  -P PID,...  the servers, whose CPU seconds are counted\n"
 	      "prints: what,operation,p50_us,p99_us,per_s,per_cpu_second\n"
 	      "watch prints what its reads took, a line each 100 ms:\n"
@@ -223,6 +225,7 @@ static int run(struct kv *k, const char *what, double seconds, unsigned times,
 static const struct kv_ops *ops_of(const char *name)
 {
 	return !strcmp(name, "lanram")	    ? &kv_lanram
+	       : !strcmp(name, "register")  ? &kv_register
 	       : !strcmp(name, "redis")	    ? &kv_redis
 	       : !strcmp(name, "memcached") ? &kv_memcached
 					    : NULL;
@@ -235,9 +238,10 @@ int main(int argc, char **argv)
 	const char *what = "both", *pids = NULL;
 	double seconds = 10;
 	unsigned times = 10;
+	bool wait = false;
 	int opt, code;
 
-	while ((opt = getopt(argc, argv, "n:s:o:d:t:x:c:w:bBP:")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:o:d:t:x:c:w:bBgP:")) != -1) {
 		switch (opt) {
 		case 'n': k.n = (unsigned)atoi(optarg); break;
 		case 's': k.size = (size_t)atol(optarg); break;
@@ -249,6 +253,7 @@ int main(int argc, char **argv)
 		case 'w': k.replicas = (unsigned)atoi(optarg); break;
 		case 'b': k.busy = true; break;
 		case 'B': k.busy_poll_us = -1; break;
+		case 'g': wait = true; break;
 		case 'P': pids = optarg; break;
 		default: return usage();
 		}
@@ -258,13 +263,19 @@ int main(int argc, char **argv)
 		return usage();
 	k.name = argv[optind];
 	k.ops = ops_of(k.name);
-	if (!k.ops || (k.ops == &kv_lanram && optind + 3 > argc))
+	if (!k.ops || ((k.ops == &kv_lanram || k.ops == &kv_register) &&
+		       optind + 3 > argc))
 		return usage();
 	k.value = malloc(k.size);
 	if (!k.value)
 		kv_die("memory");
 	memset(k.value, 'x', k.size);
 	k.ops->open(&k, argv + optind + 1);
+	if (wait) {
+		puts("ready");
+		fflush(stdout);
+		(void)getchar();
+	}
 	code = run(&k, what, seconds, times, pids);
 	if (k.pool)
 		lanram_close(k.pool);

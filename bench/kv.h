@@ -38,7 +38,7 @@ struct kv_ops {
 	void (*retrieve_batch)(struct kv *k, const unsigned *i, unsigned n);
 };
 
-extern const struct kv_ops kv_lanram, kv_redis, kv_memcached;
+extern const struct kv_ops kv_lanram, kv_register, kv_redis, kv_memcached;
 
 void kv_die(const char *what);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* args: COORDINATOR STATE_DIR [POOL]; the library directly to the donors. */
+/* args: COORDINATOR STATE_DIR [POOL]; the library directly to the donors.
+ * Objects, or registers, whose copies (two) the library chooses. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,58 @@ static void retrieve_batch(struct kv *k, const unsigned *i, unsigned n)
 		lanram_op_free(op[j]);
 	}
 }
+
+/* --- registers ------------------------------------------------------------- */
+
+static const char *name_of(unsigned i)
+{
+	static char name[16];
+
+	snprintf(name, sizeof name, "k%09u", i);
+	return name;
+}
+
+static void write_register(struct kv *k, unsigned i)
+{
+	check(k, lanram_register_write(k->pool, name_of(i), k->value, k->size,
+				       NULL));
+}
+
+static void read_register(struct kv *k, unsigned i)
+{
+	void *p;
+	size_t n;
+
+	check(k, lanram_register_read(k->pool, name_of(i), &p, &n, NULL));
+	same(k, p, n);
+	free(p);
+}
+
+static void remove_register(struct kv *k, unsigned i)
+{
+	check(k, lanram_register_remove(k->pool, name_of(i), NULL));
+}
+
+static void write_registers(struct kv *k, const unsigned *i, unsigned n)
+{
+	for (unsigned j = 0; j < n; j++)
+		write_register(k, i[j]);
+}
+
+static void read_registers(struct kv *k, const unsigned *i, unsigned n)
+{
+	for (unsigned j = 0; j < n; j++)
+		read_register(k, i[j]);
+}
+
+const struct kv_ops kv_register = {
+	.open = open_pool,
+	.store = write_register,
+	.retrieve = read_register,
+	.remove = remove_register,
+	.store_batch = write_registers,
+	.retrieve_batch = read_registers,
+};
 
 const struct kv_ops kv_lanram = {
 	.open = open_pool,

@@ -11,4 +11,7 @@ bench_swarm_SOURCES = bench/swarm.c bench/swarm.h bench/swarm_donor.c
 bench_swarm_LDADD = lib/client/liblrclient.la lib/net/liblrnet.la \
 	lib/wire/liblrwire.la lib/core/liblrcore.la $(XXHASH_LIBS) $(UV_LIBS) \
 	$(OPENSSL_LIBS)
-EXTRA_DIST += bench/forward bench/give-back bench/rebuild bench/scale bench/shards bench/side-by-side bench/useful bench/report.py bench/rows.py bench/servers.py
+EXTRA_DIST += bench/curves bench/forward bench/give-back bench/rebuild \
+	bench/scale bench/shards bench/side-by-side bench/useful \
+	bench/memory.py bench/report.py bench/rows.py bench/scaling.py \
+	bench/servers.py

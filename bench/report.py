@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows as a table, as CSV, and as a picture."""
+import collections
 import csv
 import shutil
 import statistics
 import subprocess
 
+# goal: ("<=" or ">=", ratio to the peer, or where there is no peer: a value)
+Row = collections.namedtuple("Row", "name goal unit ours peer theirs")
 HEAD = ("row", "goal", "lanram", "peer", "peer_value", "ratio", "unit")
 
 
@@ -63,7 +66,10 @@ def write_csv(figures, path):
         w = csv.writer(out)
         w.writerow(HEAD)
         for f in figures:
-            if f.measured:
+            if not f.measured:
+                w.writerow([f.row.name, f.goal, "not measured",
+                            f.row.peer or "", "", "", f.row.unit])
+            else:
                 w.writerow([f.row.name, f.goal, f"{f.ours:.3f}",
                             f.row.peer or "",
                             f"{f.theirs:.3f}" if f.row.peer else "",
@@ -101,4 +107,34 @@ def write_svg(figures, path):
     script = PLOT.format(high=60 + 24 * len(rows), path=path, n=len(rows),
                          tics=tics, bars=bars, goals=goals)
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
+    return True
+
+
+CURVES = """
+set terminal svg size 900,560 font 'sans-serif,12' background 'white'
+set output '{path}'
+set logscale xy
+set format xy '%.0s%c'
+set grid
+set key outside right
+set xlabel '{x}'
+set ylabel '{y}'
+plot {plots}
+{data}
+"""
+
+
+def write_curves(path, x, y, series):
+    """{name: [(x, y)]}, both logarithmic; what is 0 cannot be shown."""
+    series = {k: [p for p in v if p[0] and p[1]] for k, v in series.items()}
+    series = {k: v for k, v in series.items() if v}
+    if not series or not shutil.which("gnuplot"):
+        return False
+    plots = ", ".join(f"'-' using 1:2 with linespoints title '{name}'"
+                      for name in series)
+    data = "\n".join("\n".join(f"{a} {b}" for a, b in points) + "\ne"
+                     for points in series.values())
+    subprocess.run(["gnuplot"], text=True, check=True,
+                   input=CURVES.format(path=path, x=x, y=y, plots=plots,
+                                       data=data))
     return True

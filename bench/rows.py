@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured. Each function is one turn: lanram and its peers one after
 the other; it gives {key: number}. ROWS says which keys are compared."""
-import collections
 import json
 import os
 import signal
@@ -9,19 +8,12 @@ import statistics
 import subprocess
 import time
 
-from servers import NotMeasured, wait_for
+import memory
+import scaling
+from report import Row
+from servers import NotMeasured, output, wait_for
 
 MIB = 1 << 20
-
-# goal: ("<=" or ">=", ratio to the peer, or where there is no peer: a value)
-Row = collections.namedtuple("Row", "name goal unit ours peer theirs")
-
-
-def output(argv, **keys):
-    r = subprocess.run(argv, capture_output=True, text=True, **keys)
-    if r.returncode != 0:
-        raise NotMeasured(f"{argv[0].rsplit('/')[-1]}: {r.stderr.strip()}")
-    return r.stdout
 
 
 def kv(server, *args):
@@ -37,7 +29,7 @@ def kv(server, *args):
 # --- small values ------------------------------------------------------------
 
 def small(b):
-    n = b.scale(20000)
+    n = b.scale(10000)
     got = {}
     for name, server, args in (
             ("lanram", b.pool(), ()), ("clear", b.pool(False), ()),
@@ -55,7 +47,7 @@ def small(b):
 
 
 def pipelined(b):
-    n, got = b.scale(200000), {}
+    n, got = b.scale(50000), {}
     for name, server in (("lanram", b.pool()), ("clear", b.pool(False)),
                          ("redis", b.redis()), ("memcached", b.memcached())):
         if server is None:
@@ -76,7 +68,8 @@ def stream(pool, mib):
 
 
 def link_rate():
-    text = output(["iperf3", "-c", "127.0.0.1", "-p", "17201", "-t", "3", "-J"])
+    text = output(["iperf3", "-c", "127.0.0.1", "-p", "17201", "-t", "2",
+                   "-J"])
     return (json.loads(text)["end"]["sum_received"]["bits_per_second"]
             / 8 / MIB)
 
@@ -87,9 +80,10 @@ def bulk(b):
     got = {"store.cold": cold["store"], "store.warm": warm["store"],
            "retrieve.bulk": warm["retrieve"], "iperf3": link_rate()}
     path = f"{b.dir}/file"
+    block = os.urandom(64 * MIB)
     with open(path, "wb") as f:
-        for _ in range(mib):
-            f.write(os.urandom(MIB))
+        for _ in range(mib // 64):
+            f.write(block)
     start = time.monotonic()
     oid = output([f"{b.build}/cli/lanram", "store", path, "--config",
                   pool.conf("requester")]).strip()
@@ -168,8 +162,8 @@ def deaths(b):
 
 
 def rebuild(b):
-    """A donor with 1 GiB dies; a client reads beside it."""
-    pool, mib = b.victims(), 512 if b.quick else 2048
+    """A donor with 256 MiB dies; a client reads beside it."""
+    pool, mib = b.victims(), 512
     pool.wait_up(4)
     fill = subprocess.Popen(
         pool.kv("-n", mib * 4, "-s", 256 * 1024 - 1024, "-d", 8, "-o", "fill"),
@@ -216,57 +210,45 @@ def given_back(b):
             "back.remove": removed - start}
 
 
-# --- memory --------------------------------------------------------------------
+# --- a coordinator of many ---------------------------------------------------
 
-def memory_of(server, size, n, what, times):
-    before = server.rss()
-    p = subprocess.Popen(
-        server.kv("-n", n, "-s", size, "-d", 64, "-c", 1, "-o", what, "-x",
-                  times), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        text=True)
-    while p.stdout.readline() not in ("done\n", ""):
-        pass
-    grown = server.rss() - before
-    p.communicate()
-    return grown / (n * size)
-
-
-def memory(b):
-    """Bytes of RAM a stored byte, one copy; fresh, and after churn."""
-    got = {}
-    for size, n, times in ((64, 500000, 1), (2048, 100000, 10),
-                           (262144, 2000, 10)):
-        n = b.scale(n)
-        for name, server in (("lanram", b.fresh_pool()),
-                             ("memcached", b.fresh("memcached")),
-                             ("redis", b.fresh("redis"))):
-            got[f"{name}.ram.{size}"] = memory_of(server, size, n, "fill", 0)
-            server.stop()
-        for name, server in (("lanram", b.fresh_pool()),
-                             ("memcached", b.fresh("memcached")),
-                             ("redis", b.fresh("redis"))):
-            got[f"{name}.churned.{size}"] = memory_of(server, size, n, "churn",
-                                                      times)
-            server.stop()
-    return got
+def scale(b):
+    """The real coordinator, simulated donors and their objects."""
+    donors, objects = (100, 10**6) if b.quick else (1000, 10**7)
+    folder = f"{b.dir}/scale"
+    few = scaling.measure(b.build, f"{folder}/few", 10, 10**4, 0)
+    many = scaling.measure(b.build, f"{folder}/many", 10, objects, 0)
+    both = scaling.measure(b.build, f"{folder}/both", donors, objects, 3)
+    names = scaling.measure(b.build, f"{folder}/names", 10, 10**6, 0, True)
+    return {"scale.object": scaling.bytes_between(few, many),
+            "scale.view": both["view_ms"], "scale.back": both["back_s"],
+            "scale.cpu": 100 * both["idle_cpu"], "scale.rss": both["rss_mib"],
+            "scale.pattern": names["pattern_ms"]}
 
 
-# --- the table -------------------------------------------------------------------
+SCALE_ROWS = [
+    Row("1,000 donors, 10 M objects: one dies, to the view everywhere", ("<=",
+        1000), "ms", "scale.view", None, None),
+    Row("coordinator, an object", ("<=", 96), "bytes", "scale.object", None,
+        None),
+    Row("a pattern over 1 M names", ("<=", 100), "ms", "scale.pattern", None,
+        None),
+    Row("1,000 donors, 10 M objects: the coordinator's RSS", None, "MiB",
+        "scale.rss", None, None),
+    Row("the same, idle", None, "% of a core", "scale.cpu", None, None),
+    Row("the same, coordinator killed until all is known again", None, "s",
+        "scale.back", None, None),
+]
+
+
+# --- the table ---------------------------------------------------------------
 
 TURNS = {"small": small, "pipelined": pipelined, "bulk": bulk,
          "beside": beside, "deaths": deaths, "rebuild": rebuild,
-         "given-back": given_back, "memory": memory}
-
-
-def sizes_rows():
-    for size, text in ((64, "64 B"), (2048, "2 KiB"), (262144, "256 KiB")):
-        for key, when in (("ram", ""), ("churned", ", after churn")):
-            for peer in ("memcached", "redis"):
-                goal = ("<=", 1.0) if (size, key, peer) == \
-                    (64, "ram", "memcached") else None
-                yield Row(f"RAM a stored byte, {text}{when}", goal, "bytes",
-                          f"lanram.{key}.{size}", peer,
-                          f"{peer}.{key}.{size}")
+         "given-back": given_back, "memory": memory.memory,
+         "useful": memory.useful, "links": memory.links,
+         "scale": scale}
+ONCE = ("memory", "useful", "links", "scale")  # the same each time, and long
 
 
 def small_rows():
@@ -308,17 +290,18 @@ ROWS = [
         "iperf3"),
     Row("1 GiB, `lanram retrieve -o FILE`", None, "MiB/s", "retrieve.cli",
         "iperf3", "iperf3"),
-    Row("2 KiB retrieve p99 beside eight streams of stores", ("<=", 5), "us",
+    Row("2 KiB retrieve p99 beside eight clients' stores", ("<=", 5), "us",
         "p99.beside", "idle", "p99.idle"),
     Row("donor killed, to a view without it", ("<=", 100), "ms", "gone.kill",
         None, None),
     Row("donor silent, to a view without it", ("<=", 1000), "ms", "gone.stop",
         None, None),
-    Row("rebuild, 3 survivors, TLS, one reader", (">=", 0.25), "MiB/s",
-        "rebuild.rate", "iperf3", "iperf3"),
+    Row("rebuild of 256 MiB, 3 survivors, TLS, one reader", (">=", 0.25),
+        "MiB/s", "rebuild.rate", "iperf3", "iperf3"),
     Row("2 KiB retrieve p99 during the rebuild", ("<=", 3), "us", "p99.during",
         "idle", "p99.before"),
     Row("1 GiB removed, until RSS shows it", ("<=", 1), "s", "back.s", None,
         None),
-    *sizes_rows(),
+    *memory.ROWS,
+    *SCALE_ROWS,
 ]

@@ -10,6 +10,7 @@ import time
 DONOR_CONF = """
 state_dir = "{dir}/{name}/state"; run_dir = "{dir}/{name}/run";
 name = "{name}"; coordinator = "127.0.0.1:{port}"; discovery = false;
+half_open = 512; half_open_each = 512; # clients of one machine
 coordinator_role: {{ listen = "127.0.0.1:{port}"; admission = "open";
 	encrypt_links = {encrypt}; }};
 donor_role: {{ listen = "127.0.0.1:{listen}"; lend = "{lend}"; reserve = "2%";
@@ -19,6 +20,13 @@ donor_role: {{ listen = "127.0.0.1:{listen}"; lend = "{lend}"; reserve = "2%";
 
 class NotMeasured(Exception):
     """Why a row has no figure."""
+
+
+def output(argv, **keys):
+    r = subprocess.run(argv, capture_output=True, text=True, **keys)
+    if r.returncode != 0:
+        raise NotMeasured(f"{argv[0].rsplit('/')[-1]}: {r.stderr.strip()}")
+    return r.stdout
 
 
 def wait_for(what, ask, seconds=30):
@@ -134,8 +142,8 @@ class Pool:
     def rss(self):
         return sum(d.rss() for d in self.donors.values())
 
-    def kv(self, *args):
-        return [f"{self.build}/bench/kv", *map(str, args), "lanram",
+    def kv(self, *args, kind="lanram"):
+        return [f"{self.build}/bench/kv", *map(str, args), kind,
                 self.address, self.state]
 
     def stop(self):
