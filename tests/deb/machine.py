@@ -11,7 +11,8 @@ from lab import MORTAL, Host, LabError, Skip, check, wait_until
 from netns import PREFIX, is_left_over
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# The folder with the packages: "now", and "next" with a higher version.
+# The folder with the packages: "now", "next" with a higher version, perhaps
+# "earlier" with a lower one.
 PACKAGES = os.environ.get("LAB_PACKAGES", "")
 ROLES = ("coordinator", "donor", "requester")
 # What other packages' files are changed by any installation.
@@ -119,12 +120,16 @@ class Machine(Host):
         return r.text
 
     # --- packages ----------------------------------------------------------
+    def package(self, which, name):
+        """Its file, as the machine sees it."""
+        deb, = glob.glob(os.path.join(PACKAGES, which, f"{name}_*.deb"))
+        return f"/packages/{which}/{os.path.basename(deb)}"
+
     def install(self, which="now"):
         """As an admin does it who keeps what he changed."""
-        debs = [glob.glob(os.path.join(PACKAGES, which, f"{p}_*.deb"))[0]
-                for p in ("liblanram0", "lanram")]
         self.must("dpkg", "--force-confold", "-i",
-                  *[f"/packages/{which}/{os.path.basename(d)}" for d in debs])
+                  self.package(which, "liblanram0"),
+                  self.package(which, "lanram"))
         self.must("dpkg", "--verify", "lanram", "liblanram0")
 
     def version(self):

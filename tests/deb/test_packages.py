@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The packages in a machine's life: installed, upgraded while the pool holds
 data, removed, installed again, purged. LAB_PACKAGES: the folder with the
-packages, "now" and "next"; LAB_BASE and LAB_BARE_BASE: roots other than this
-machine's own."""
+packages, "now", "next" and perhaps "earlier"; LAB_BASE and LAB_BARE_BASE: roots
+other than this machine's own."""
 import concurrent.futures
 import os
 
 from lab import FULL, Skip, check, wait_until
-from machine import Bare, Machine
+from machine import PACKAGES, Bare, Machine
 from pool import KIB, MIB, Ledger, Load
 
 CONF = "/etc/lanram/lanram.conf"
@@ -19,12 +19,12 @@ def each(machines, what):
         return list(pool.map(what, machines))
 
 
-def machines_of(lab, kind, names):
+def machines_of(lab, kind, names, which="now"):
     machines = [lab.host(n, mdns=False, kind=kind) for n in names]
     each(machines, Machine.wait_up)
     for m in machines:
         m.before = m.traces()
-    each(machines, Machine.install)
+    each(machines, lambda m: m.install(which))
     return machines
 
 
@@ -37,10 +37,10 @@ def wait_up(host, n, deadline_s=60):
     wait_until(lambda: len(up(host)) == n, deadline_s, f"{n} donors up")
 
 
-def make_pool(lab):
+def make_pool(lab, which="now"):
     """As README tells it: the package on three machines, the coordinator on
     one of them, the others admitted there."""
-    machines = machines_of(lab, Machine, ("anvil", "birch", "cedar"))
+    machines = machines_of(lab, Machine, ("anvil", "birch", "cedar"), which)
     anvil, *others = machines
     for m in machines:
         m.must("systemctl", "start", "avahi-daemon")
@@ -58,18 +58,52 @@ def make_pool(lab):
     return machines
 
 
-def upgrade(machine, helper, version):
+def version_of(which):
+    with open(os.path.join(PACKAGES, which, "VERSION")) as f:
+        return f.read().strip()
+
+
+def upgrade(machine, helper, to, version):
     """While another machine stores and retrieves without pause: what that was
     acknowledged is there afterwards. Every daemon is another one then."""
     old, busy = machine.pids(), Ledger(None, helper)
     with Load(busy, (3000, 400 * KIB)):
-        machine.install("next")
+        machine.install(to)
     new = machine.pids()
     check(set(new) == set(old), f"{machine.name} runs {new}, not {old}")
     check(not set(new.values()) & set(old.values()), "not restarted")
     check(machine.version() == version, "the version")
     busy.verify()
     return len(busy.objects)
+
+
+def fill(host):
+    """Objects of every size and number of copies, a register and a name."""
+    ledger = Ledger(None, host)
+    for copies in (1, 2, 3):
+        for size in SIZES:
+            ledger.store(size, copies=copies)
+    host.lanram("register", "write", "r", "register's")
+    host.lanram("name", "set", "n", "name's")
+    return ledger
+
+
+def whole(ledger, host):
+    ledger.host = host
+    ledger.verify()
+    check(host.lanram("register", "read", "r").text == "register's", "r")
+    check("name's" in host.lanram("name", "get", "n").text, "n")
+
+
+def upgrade_all(lab, machines, ledger, to, version):
+    """One right after the other under load, none waits for the pool to be
+    whole."""
+    anvil, birch, cedar = machines
+    for machine, helper in ((birch, cedar), (cedar, anvil), (anvil, birch)):
+        n = upgrade(machine, helper, to, version)
+        wait_up(helper, 3)
+        whole(ledger, helper)
+        lab.say(f"{machine.name} upgraded, {n} objects stored meanwhile")
 
 
 def test_rolling_upgrade(lab):
@@ -79,26 +113,9 @@ def test_rolling_upgrade(lab):
     configuration stay, and it is in the pool at once when installed again;
     purged, nothing of it is left, and nothing of the pool is lost."""
     anvil, birch, cedar = machines = make_pool(lab)
-    ledger = Ledger(None, birch)
-    for copies in (1, 2, 3):
-        for size in SIZES:
-            ledger.store(size, copies=copies)
-    birch.lanram("register", "write", "r", "register's")
-    birch.lanram("name", "set", "n", "name's")
+    ledger = fill(birch)
     cedar.must("sh", "-c", f"echo 'site = \"attic\";' >>{CONF}")
-    new = open(os.path.join(os.environ["LAB_PACKAGES"], "next/VERSION")
-               ).read().strip()
-
-    def whole(host):
-        ledger.host = host
-        ledger.verify()
-        check(host.lanram("register", "read", "r").text == "register's", "r")
-        check("name's" in host.lanram("name", "get", "n").text, "n")
-    for machine, helper in ((birch, cedar), (cedar, anvil), (anvil, birch)):
-        n = upgrade(machine, helper, new)
-        wait_up(helper, 3)
-        whole(helper)
-        lab.say(f"{machine.name} upgraded, {n} objects stored meanwhile")
+    upgrade_all(lab, machines, ledger, "next", version_of("next"))
     rows = anvil.json("donors")
     check(len(rows) == 3, f"three machines, not {rows}")
     check("attic" in cedar.must("cat", CONF), "the owner's configuration")
@@ -107,21 +124,42 @@ def test_rolling_upgrade(lab):
     cedar.must("dpkg", "--remove", "lanram")
     check(not cedar.pids(), "no daemon is left")
     wait_up(anvil, 2)
-    whole(anvil)
+    whole(ledger, anvil)
     cedar.must("test", "-s", "/var/lib/lanram/device.key")
     check("attic" in cedar.must("cat", CONF), "its configuration is left")
     cedar.install("next")
     wait_up(anvil, 3)
     check(me in [r["id"] for r in anvil.json("donors")
                  if r["state"] == "up"], "the same device")
-    whole(cedar)
+    whole(ledger, cedar)
 
     cedar.must("dpkg", "--purge", "lanram", "liblanram0")
     wait_up(anvil, 2)
-    whole(anvil)
+    whole(ledger, anvil)
     left = cedar.traces() - cedar.before
     check(not left, f"left behind: {sorted(left)}")
     lab.say("removed, installed and purged")
+    for m in machines:
+        bad = [x for x in m.journal().split("\n") if "Failed" in x]
+        check(not bad, f"{m.name}: {bad}")
+
+
+def test_upgrade_from_earlier(lab):
+    """Machines that run packages of an earlier commit are upgraded to today's,
+    rolling, under load: nothing is lost, nobody is a stranger, and no file of
+    the owner's is asked about."""
+    if not os.path.exists(os.path.join(PACKAGES, "earlier")):
+        raise Skip("no packages of an earlier commit: tests/run --soak, in a "
+                   "checkout with its history")
+    machines = make_pool(lab, "earlier")
+    anvil, birch, _ = machines
+    ledger = fill(birch)
+    devices = {r["id"] for r in anvil.json("donors")}
+    now = anvil.must("dpkg-deb", "-f", anvil.package("now", "lanram"),
+                     "Version").strip()
+    upgrade_all(lab, machines, ledger, "now", now)
+    check({r["id"] for r in anvil.json("donors")} == devices,
+          "the same devices")
     for m in machines:
         bad = [x for x in m.journal().split("\n") if "Failed" in x]
         check(not bad, f"{m.name}: {bad}")
