@@ -14,7 +14,7 @@ half_open = 512; half_open_each = 512; # clients of one machine
 coordinator_role: {{ listen = "127.0.0.1:{port}"; admission = "open";
 	encrypt_links = {encrypt}; }};
 donor_role: {{ listen = "127.0.0.1:{listen}"; lend = "{lend}"; reserve = "2%";
-	shards = {shards}; }};
+	shards = {shards}; busy_poll_us = {poll}; }};
 """
 
 
@@ -61,11 +61,11 @@ class Pool:
     """A coordinator, donors and a requester."""
 
     def __init__(self, build, folder, port, donors=3, lend="3GiB",
-                 encrypt=True, shards=1):
+                 encrypt=True, shards=1, poll=50):
         self.build, self.dir, self.port = build, folder, port
         self.address, self.state = f"127.0.0.1:{port}", f"{folder}/client"
         self.lend, self.encrypt, self.made = lend, encrypt, 0
-        self.shards = shards
+        self.shards, self.poll = shards, poll
         os.makedirs(folder)
         self.coordinator = self._start("coordinator", "coordinator")
         self.donors = {}
@@ -87,7 +87,7 @@ class Pool:
         with open(self.conf(name), "w") as f:
             f.write(DONOR_CONF.format(
                 dir=self.dir, name=name, port=self.port, lend=self.lend,
-                shards=self.shards, listen=self._listen(),
+                shards=self.shards, poll=self.poll, listen=self._listen(),
                 encrypt="true" if self.encrypt else "false"))
         return Server([f"{self.build}/daemon/lanramd", role, "--config",
                        self.conf(name)], f"{self.dir}/{name}.log")
