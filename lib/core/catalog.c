@@ -2,7 +2,7 @@
 /* Rows are kept twice over: an array a slot, sorted by ID, for listing and
  * for prefixes; and chains by name. A row is one allocation that ends in its
  * name; owners are kept once. With the array's and the buckets' share and what
- * malloc adds that makes about 90 bytes an object. */
+ * malloc adds that makes about 80 bytes an object. */
 #include "core/catalog_i.h"
 
 #include <assert.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define ROWS_MIN 4
-#define TIME_MAX ((UINT64_C(1) << 48) - 1)
+#define MAX_48	 ((UINT64_C(1) << 48) - 1)
 
 struct lr_catalog *lr_catalog_new(unsigned nslots)
 {
@@ -43,16 +43,17 @@ void lr_catalog_free(struct lr_catalog *k)
 	free(k);
 }
 
-/* Milliseconds since 1970 in 48 bits last until the year 10889. */
-static void put_time(uint8_t to[6], uint64_t ms)
+/* Milliseconds since 1970 in 48 bits last until the year 10889, bytes are 256
+ * TiB; so a row is 56 bytes, and what malloc makes of it 64. */
+static void put_48(uint8_t to[6], uint64_t n)
 {
-	if (ms > TIME_MAX)
-		ms = TIME_MAX;
-	memcpy(to, &(uint32_t){(uint32_t)ms}, 4);
-	memcpy(to + 4, &(uint16_t){(uint16_t)(ms >> 32)}, 2);
+	if (n > MAX_48)
+		n = MAX_48;
+	memcpy(to, &(uint32_t){(uint32_t)n}, 4);
+	memcpy(to + 4, &(uint16_t){(uint16_t)(n >> 32)}, 2);
 }
 
-static uint64_t get_time(const uint8_t from[6])
+static uint64_t get_48(const uint8_t from[6])
 {
 	uint32_t low;
 	uint16_t high;
@@ -69,9 +70,9 @@ void lr_row_show(const struct lr_catalog *k, const struct row *r,
 
 	*ret = (struct lr_object){
 		.id = r->id,
-		.size = r->size,
-		.created_ms = get_time(r->created_ms),
-		.expires_ms = get_time(r->expires_ms),
+		.size = get_48(r->size),
+		.created_ms = get_48(r->created_ms),
+		.expires_ms = get_48(r->expires_ms),
 		.owner = o->dev,
 		.uid = o->uid,
 		.flags = (uint8_t)((r->public ? LR_OBJECT_PUBLIC : 0) |
@@ -83,7 +84,7 @@ void lr_row_show(const struct lr_catalog *k, const struct row *r,
 
 uint64_t lr_row_created(const struct row *r)
 {
-	return get_time(r->created_ms);
+	return get_48(r->created_ms);
 }
 
 uint32_t lr_rows_find(const struct rows *s, const struct lr_id *id, bool *found)
@@ -153,7 +154,7 @@ static void count_in(struct lr_catalog *k, const struct row *r)
 	if (r->lost)
 		return;
 	k->count++;
-	k->bytes += r->size;
+	k->bytes += get_48(r->size);
 }
 
 static void count_out(struct lr_catalog *k, const struct row *r)
@@ -161,7 +162,7 @@ static void count_out(struct lr_catalog *k, const struct row *r)
 	if (r->lost)
 		return;
 	k->count--;
-	k->bytes -= r->size;
+	k->bytes -= get_48(r->size);
 }
 
 /* Forgets a row that its slot's array does not hold any more. */
@@ -184,9 +185,9 @@ static struct row *row_new(struct lr_catalog *k, const struct lr_object *o)
 		return NULL;
 	}
 	r->id = o->id;
-	r->size = o->size;
-	put_time(r->created_ms, o->created_ms);
-	put_time(r->expires_ms, o->expires_ms);
+	put_48(r->size, o->size);
+	put_48(r->created_ms, o->created_ms);
+	put_48(r->expires_ms, o->expires_ms);
 	r->public = (o->flags & LR_OBJECT_PUBLIC) != 0;
 	r->closed = (o->flags & LR_OBJECT_CLOSED) != 0;
 	r->lost = o->state == LR_OBJECT_LOST;

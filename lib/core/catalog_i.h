@@ -9,9 +9,8 @@
 struct row {
 	struct lr_id id;
 	struct row *next, *prev; /* of the same bucket; the first has no prev */
-	uint64_t size;
 	uint32_t owner;
-	uint8_t created_ms[6], expires_ms[6];
+	uint8_t size[6], created_ms[6], expires_ms[6];
 	bool public : 1, closed : 1, lost : 1, marked : 1;
 	char name[];
 };
