@@ -30,6 +30,7 @@ static int usage(void)
 	      "  -b          poll the peer's socket instead of sleeping on it\n"
 	      "  -B          lanram's calls sleep instead of polling first\n"
 	      "  -g          says \"ready\" and waits for a line on stdin\n"
+	      "  -f N        the peers' keys begin at number N (0)\n"
 	      "  -P PID,...  the servers, whose CPU seconds are counted\n"
 	      "prints: what,operation,p50_us,p99_us,per_s,per_cpu_second\n"
 	      "watch prints what its reads took, a line each 100 ms:\n"
@@ -127,7 +128,7 @@ static void measure(const struct loop *l, const char *what)
 	all = now_us() - start;
 	cpu = cpu_seconds(l->pids) - cpu;
 	qsort(us, n, sizeof *us, by_value);
-	printf("%s,%s,%.1f,%.1f,%.0f,%.0f\n", l->k->name, what, us[n / 2],
+	printf("%s,%s,%.1f,%.1f,%.2f,%.0f\n", l->k->name, what, us[n / 2],
 	       us[n - 1 - n / 100], n / all * 1e6, cpu > 0 ? n / cpu : 0);
 	fflush(stdout);
 	free(us);
@@ -241,7 +242,7 @@ int main(int argc, char **argv)
 	bool wait = false;
 	int opt, code;
 
-	while ((opt = getopt(argc, argv, "n:s:o:d:t:x:c:w:bBgP:")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:o:d:t:x:c:w:bBf:gP:")) != -1) {
 		switch (opt) {
 		case 'n': k.n = (unsigned)atoi(optarg); break;
 		case 's': k.size = (size_t)atol(optarg); break;
@@ -253,6 +254,7 @@ int main(int argc, char **argv)
 		case 'w': k.replicas = (unsigned)atoi(optarg); break;
 		case 'b': k.busy = true; break;
 		case 'B': k.busy_poll_us = -1; break;
+		case 'f': k.first = (unsigned)atoi(optarg); break;
 		case 'g': wait = true; break;
 		case 'P': pids = optarg; break;
 		default: return usage();

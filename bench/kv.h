@@ -14,6 +14,7 @@ struct kv {
 	size_t size; /* of a value, bytes */
 	char *value;
 	unsigned n;	   /* values */
+	unsigned first;	   /* number in the peers' keys */
 	unsigned depth;	   /* requests in flight */
 	unsigned replicas; /* that Redis waits for */
 	unsigned copies;   /* that lanram makes */

@@ -97,7 +97,8 @@ static void expect_value(struct kv *k, size_t head, size_t tail)
 
 static void redis_add_set(struct kv *k, unsigned i)
 {
-	ADD(k, "*3\r\n$3\r\nSET\r\n$10\r\nk%09u\r\n$%zu\r\n", i, k->size);
+	ADD(k, "*3\r\n$3\r\nSET\r\n$10\r\nk%09u\r\n$%zu\r\n",
+	    k->first + i, k->size);
 	add_value(k);
 }
 
@@ -133,7 +134,7 @@ static size_t redis_head(const struct kv *k)
 static void redis_retrieve_batch(struct kv *k, const unsigned *i, unsigned n)
 {
 	for (unsigned j = 0; j < n; j++)
-		ADD(k, "*2\r\n$3\r\nGET\r\n$10\r\nk%09u\r\n", i[j]);
+		ADD(k, "*2\r\n$3\r\nGET\r\n$10\r\nk%09u\r\n", k->first + i[j]);
 	flush(k);
 	for (unsigned j = 0; j < n; j++)
 		expect_value(k, redis_head(k), 2);
@@ -146,7 +147,7 @@ static void redis_retrieve(struct kv *k, unsigned i)
 
 static void redis_remove(struct kv *k, unsigned i)
 {
-	ADD(k, "*2\r\n$3\r\nDEL\r\n$10\r\nk%09u\r\n", i);
+	ADD(k, "*2\r\n$3\r\nDEL\r\n$10\r\nk%09u\r\n", k->first + i);
 	flush(k);
 	expect(k, ":1\r\n");
 }
@@ -165,7 +166,7 @@ const struct kv_ops kv_redis = {
 static void memcached_store_batch(struct kv *k, const unsigned *i, unsigned n)
 {
 	for (unsigned j = 0; j < n; j++) {
-		ADD(k, "set k%09u 0 0 %zu\r\n", i[j], k->size);
+		ADD(k, "set k%09u 0 0 %zu\r\n", k->first + i[j], k->size);
 		add_value(k);
 	}
 	flush(k);
@@ -187,7 +188,7 @@ static void memcached_retrieve_batch(struct kv *k, const unsigned *i,
 				     unsigned n)
 {
 	for (unsigned j = 0; j < n; j++)
-		ADD(k, "get k%09u\r\n", i[j]);
+		ADD(k, "get k%09u\r\n", k->first + i[j]);
 	flush(k);
 	for (unsigned j = 0; j < n; j++)
 		expect_value(k, memcached_head(k), strlen("\r\nEND\r\n"));
@@ -200,7 +201,7 @@ static void memcached_retrieve(struct kv *k, unsigned i)
 
 static void memcached_remove(struct kv *k, unsigned i)
 {
-	ADD(k, "delete k%09u\r\n", i);
+	ADD(k, "delete k%09u\r\n", k->first + i);
 	flush(k);
 	expect(k, "DELETED\r\n");
 }

@@ -9,7 +9,7 @@ from servers import NotMeasured, output
 
 LINKS = 500
 # bytes of a value, how many, how often each is replaced; as text
-SIZES = ((64, 200000, 2, "64 B"), (2048, 50000, 4, "2 KiB"),
+SIZES = ((64, 100000, 2, "64 B"), (2048, 30000, 4, "2 KiB"),
          (262144, 1000, 4, "256 KiB"))
 
 

@@ -127,7 +127,7 @@ plot {plots}
 def write_curves(path, x, y, series):
     """{name: [(x, y)]}, both logarithmic; what is 0 cannot be shown."""
     series = {k: [p for p in v if p[0] and p[1]] for k, v in series.items()}
-    series = {k: v for k, v in series.items() if v}
+    series = {k: v for k, v in series.items() if len(dict(v)) > 1}
     if not series or not shutil.which("gnuplot"):
         return False
     plots = ", ".join(f"'-' using 1:2 with linespoints title '{name}'"
