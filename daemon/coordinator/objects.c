@@ -132,9 +132,21 @@ uint64_t lr_objects_chunks(const struct lr_object *o)
 	return n < CHUNKS_LOOKED_AT ? n : CHUNKS_LOOKED_AT;
 }
 
-/* The least over its entries. */
-static unsigned copies_of(const struct lr_view *v, const struct lr_object *o)
+/* What was in that slot then is gone; the slot itself has copies again. */
+static bool is_lost(const struct lr_coordinator *k, unsigned slot,
+		    uint64_t unix_ms)
 {
+	uint64_t ms;
+
+	return lr_coord_lost(k->rules, slot, &ms) &&
+	       unix_ms < lr_unix_ms() - (lr_now_ms() - ms);
+}
+
+/* The least over its entries. */
+static unsigned copies_of(const struct lr_coordinator *k,
+			  const struct lr_object *o)
+{
+	const struct lr_view *v = lr_coord_view(k->rules);
 	unsigned least = synced_copies(v, lr_id_slot(&o->id));
 	uint64_t chunks = lr_objects_chunks(o);
 
@@ -145,6 +157,8 @@ static unsigned copies_of(const struct lr_view *v, const struct lr_object *o)
 		unsigned have;
 
 		lr_id_of_chunk(&id, &o->id, n);
+		if (is_lost(k, lr_id_slot(&id), o->created_ms))
+			return 0;
 		have = synced_copies(v, lr_id_slot(&id));
 		if (have < least)
 			least = have;
@@ -184,7 +198,7 @@ void lr_objects_row(const struct lr_coordinator *k, struct lr_writer *w,
 		.uid = o->uid,
 		.flags = o->flags,
 		.name = lr_str(o->name),
-		.copies = (uint8_t)copies_of(v, o),
+		.copies = (uint8_t)copies_of(k, o),
 		.wanted = (uint8_t)lr_class_copies(lr_id_class(&o->id)),
 		.owner_name = lr_str(lr_coordinator_name_of(k, &o->owner)),
 		.donors = lr_str(donors),

@@ -101,14 +101,22 @@ def expect_lost(p, ledger, inside, others):
 
 def test_store_elsewhere(lab):
     """A third of all slots of one copy cannot be reached, and nobody may take
-    them over: a small value meant for one of them is stored in another."""
+    them over: a small value meant for one of them is stored in another. Given
+    up, they can be written again; an object that had a chunk there has none."""
     p = Pool(lab)
     ledger = Ledger(p)
+    large = ledger.store(6 * MIB, copies=1)
     p.donors[0].daemons["donor"].kill()
     p.wait_state("birch", ("down",))
     for _ in range(5):
         ledger.store(1000, copies=1)
+    ledger.drop(large)
     ledger.verify()
+    p.anvil.lanram("forget", "birch")
+    wait_until(lambda: ledger.listed()[large]["copies"] == 0, 20,
+               "it is listed without a copy")
+    check(all(ledger.listed()[i]["copies"] == 1 for i in ledger.objects),
+          "the others have theirs")
 
 
 def test_all_copies_come_back_empty(lab):
