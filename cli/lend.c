@@ -61,8 +61,10 @@ static int answer(const struct cli *c, const struct lr_answer *a, bool changed)
 int cli_lend(struct cli *c, int argc, char **argv)
 {
 	static const char *const daemons[] = {CLI_DONOR, NULL};
-	struct lr_msg_lend m;
-	char spec[80] = "";
+	struct lr_msg_lend m = {
+		.spec = lr_str(argc ? argv[0] : ""),
+		.at_once = c->now,
+	};
 	struct lr_answer a;
 	int code;
 
@@ -71,10 +73,6 @@ int cli_lend(struct cli *c, int argc, char **argv)
 				  "RAM (25%%), auto, or off");
 	if (c->now && !argc)
 		return out_say(2, "lend --now takes how much may stay");
-	if (argc)
-		snprintf(spec, sizeof spec, "%s%s", argv[0],
-			 c->now ? " now" : "");
-	m.spec = lr_str(spec);
 	if (!cli_open(c, daemons))
 		return 1;
 	code = CLI_ASK(c, LEND, lend, &m, LEND_R, &a);

@@ -28,17 +28,6 @@ static void local_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 	free(l);
 }
 
-/* "8GiB", or "8GiB now". */
-static bool cut_now(char *spec)
-{
-	char *now = strchr(spec, ' ');
-
-	if (!now || strcmp(now, " now") != 0)
-		return false;
-	*now = '\0';
-	return true;
-}
-
 static void serve_lend(struct lr_donor *d, struct lr_link *link,
 		       const struct lr_frame *f)
 {
@@ -50,18 +39,16 @@ static void serve_lend(struct lr_donor *d, struct lr_link *link,
 	struct lr_bulk bulk = { .p = buf };
 	uint32_t uid = lr_link_uid(link);
 	uint64_t used = lr_donor_totals(d).mapped;
-	bool now;
 
 	if (!lr_dec_lend(f->meta, f->h.meta, &m) ||
 	    !lr_str_copy(m.spec, spec, sizeof spec)) {
 		lr_link_close(link, LR_E_PROTOCOL);
 		return;
 	}
-	now = cut_now(spec);
 	if (spec[0] && uid != 0 && uid != (uint32_t)getuid()) {
 		r.err = LR_E_PERMISSION;
 		r.text = lr_str("only root may change what this machine lends");
-	} else if (spec[0] && !lr_lend_set(d, spec, now)) {
+	} else if (spec[0] && !lr_lend_set(d, spec, m.at_once)) {
 		r.err = LR_E_USAGE;
 		r.text = lr_str("lend takes a size (8GiB), a share (25%), "
 				"auto or off");

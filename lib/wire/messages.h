@@ -253,7 +253,8 @@
 	F(u8, state) F(dev, dev) F(dev, pool) F(u32, uid) F(str, name) \
 	F(str, pool_name) F(str, coordinator) F(str, code) F(str, detail) \
 	F(str, text)
-#define LR_MSG_LEND(F)      F(str, spec)
+/* at_once: 1, do not wait for copies elsewhere where others have one */
+#define LR_MSG_LEND(F)      F(str, spec) F(u8, at_once)
 #define LR_MSG_LEND_R(F) \
 	F(u16, err) F(u64, lent) F(u64, used) F(u64, host_available) \
 	F(str, spec) F(str, text)
