@@ -107,7 +107,7 @@ static bool must_lower(const struct lr_donor *d, const uint64_t *mapped,
 
 void lr_shares_set(struct lr_donor *d)
 {
-	uint64_t mapped[LR_SHARDS_MAX], want[LR_SHARDS_MAX], left;
+	uint64_t mapped[LR_SHARDS_MAX] = { 0 }, want[LR_SHARDS_MAX], left;
 	bool lower;
 
 	for (unsigned i = 0; i < d->n_shards; i++)
