@@ -55,7 +55,8 @@ struct probe {
 static void probed_cb(void *arg, enum lr_err why)
 {
 	struct probe *p = arg;
-	struct lr_link *control = lr_attach_link(p->d->control);
+	struct lr_link *control =
+		p->d->stopped ? NULL : lr_attach_link(p->d->control);
 	struct lr_msg_done m = { .err = (uint16_t)why, .text = lr_str("") };
 
 	if (control && p->link == p->d->link)
