@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a donor reads of its host's RAM, from files as kernels and container
- * engines write them (recorded, shortened), in a folder instead of /. */
+ * engines write them (by their formats, shortened), in a folder instead of /. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
