@@ -29,11 +29,20 @@ void list_start(struct sim *s)
 	s->coord_started_ms = s->now;
 }
 
+bool list_noted(const struct sim *s, const struct key *k)
+{
+	return k->told_ms && k->told_ms + HOLDS_MS + 100 < s->coord_died_ms;
+}
+
+/* What it had no time to note is forgotten. */
 void list_stop(struct sim *s)
 {
 	struct asking *a;
 
 	s->coord_died_ms = s->now;
+	for (uint32_t i = 0; i < s->n_keys; i++)
+		if (!list_noted(s, &s->key[i]))
+			s->key[i].told_ms = 0;
 	while ((a = s->askings)) {
 		s->askings = a->next;
 		free(a);

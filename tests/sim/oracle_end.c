@@ -63,11 +63,10 @@ void oracle_fetched(struct sim *s, const struct work *w, const struct cop *o)
 static bool must_list(const struct sim *s, const struct key *k)
 {
 	uint64_t ce = s->listed_ce[k->slot];
-	bool noted = k->told_ms && k->told_ms + 2100 < s->coord_died_ms;
 
 	if (!oracle_must_be_there(s, k) || k->corrupted)
 		return false;
-	return s->final_next || (ce ? k->acked_ce < ce : noted);
+	return s->final_next || (ce ? k->acked_ce < ce : list_noted(s, k));
 }
 
 void oracle_listed(struct sim *s)

@@ -116,5 +116,7 @@ void list_tick(struct sim *s);
 void list_report(struct sim *s, struct conn *c, const struct msg *m);
 void list_asked(struct sim *s, struct conn *c, const struct msg *m);
 bool list_has(const struct sim *s, const struct key *k);
+/* The coordinator that died had the time to write down that it is there. */
+bool list_noted(const struct sim *s, const struct key *k);
 
 #endif
