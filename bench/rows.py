@@ -151,6 +151,7 @@ def deaths(b):
                         ("gone.stop", signal.SIGSTOP)):
         pool = b.victims()
         pool.wait_up(4)
+        pool.wait_full()  # or the second takes the last copies with it
         victim = pool.donors[next(iter(pool.donors))]
         start = time.monotonic()
         os.kill(victim.pid, number)
