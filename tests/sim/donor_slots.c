@@ -19,12 +19,7 @@ void donor_kill_slow(struct sim *s, struct donor *d, unsigned slot)
 		}
 		*at = p->next;
 		if (net_alive(&p->link, 1)) {
-			r = net_msg(s, MSG_PUT_R);
-			r->asker = p->m.asker;
-			r->who = p->m.who;
-			r->life = p->m.life;
-			r->place = p->m.place;
-			r->no = p->m.no;
+			r = net_reply(s, MSG_PUT_R, &p->m);
 			r->err = LR_E_BUSY;
 			net_send(s, p->link.c, 0, r);
 		}

@@ -31,14 +31,7 @@ static void answer(struct sim *s, struct donor *d, struct forward *f)
 	struct msg *r;
 
 	if (net_alive(&f->link, 1)) {
-		r = net_msg(s, MSG_PUT_R);
-		r->asker = f->m.asker;
-		r->who = f->m.who;
-		r->life = f->m.life;
-		r->place = f->m.place;
-		r->no = f->m.no;
-		r->slot = f->m.slot;
-		r->key = f->m.key;
+		r = net_reply(s, MSG_PUT_R, &f->m);
 		r->err = f->err;
 		r->tag = f->tag;
 		r->blob = f->said;

@@ -135,9 +135,7 @@ static void answer(struct sim *s, const struct link *l, const struct msg *m,
 		oracle_listed(s);
 	if (!net_alive(l, 1))
 		return;
-	r = net_msg(s, MSG_LIST_R);
-	r->who = m->who;
-	r->life = m->life;
+	r = net_reply(s, MSG_LIST_R, m);
 	r->err = err;
 	net_send(s, l->c, 0, r);
 }

@@ -48,6 +48,20 @@ struct msg *net_msg(struct sim *s, enum msg_type type)
 	return m;
 }
 
+struct msg *net_reply(struct sim *s, enum msg_type type, const struct msg *m)
+{
+	struct msg *r = net_msg(s, type);
+
+	r->asker = m->asker;
+	r->who = m->who;
+	r->life = m->life;
+	r->place = m->place;
+	r->no = m->no;
+	r->slot = m->slot;
+	r->key = m->key;
+	return r;
+}
+
 static void msg_free(struct sim *s, struct msg *m)
 {
 	blob_drop(m->blob);

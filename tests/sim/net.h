@@ -113,6 +113,8 @@ struct conn *net_connect(struct sim *s, unsigned from, unsigned to,
 bool net_refuses(struct sim *s, unsigned from, unsigned to);
 bool net_reaches(struct sim *s, unsigned from, unsigned to);
 struct msg *net_msg(struct sim *s, enum msg_type type);
+/* Of the same request, slot and key as m. */
+struct msg *net_reply(struct sim *s, enum msg_type type, const struct msg *m);
 void net_send(struct sim *s, struct conn *c, unsigned to_side, struct msg *m);
 /* The end at `side` closes: what it sent still arrives, then EOF. */
 void net_close(struct sim *s, struct conn *c, unsigned side);

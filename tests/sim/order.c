@@ -30,13 +30,7 @@ static void reply(struct sim *s, const struct order *o, enum lr_err err)
 
 	if (!net_alive(&o->link, 1))
 		return;
-	r = net_msg(s, MSG_UPDATE_R);
-	r->who = o->m.who;
-	r->life = o->m.life;
-	r->place = o->m.place;
-	r->no = o->m.no;
-	r->slot = o->m.slot;
-	r->key = o->m.key;
+	r = net_reply(s, MSG_UPDATE_R, &o->m);
 	r->err = err;
 	r->found = o->u.found;
 	r->tag = o->u.tag;

@@ -97,25 +97,10 @@ void serve_drop(struct donor *d, unsigned slot, uint32_t key)
 
 /* --- replies -------------------------------------------------------------------- */
 
-static struct msg *reply(struct sim *s, enum msg_type type,
-			 const struct msg *m)
-{
-	struct msg *r = net_msg(s, type);
-
-	r->asker = m->asker;
-	r->who = m->who;
-	r->life = m->life;
-	r->place = m->place;
-	r->no = m->no;
-	r->slot = m->slot;
-	r->key = m->key;
-	return r;
-}
-
 static void refuse(struct sim *s, struct donor *d, struct conn *c,
 		   struct msg *m, enum msg_type answer)
 {
-	struct msg *r = reply(s, answer, m);
+	struct msg *r = net_reply(s, answer, m);
 
 	r->err = LR_E_STALE;
 	r->cfg = d->slot[m->slot].st.inst;
@@ -146,7 +131,7 @@ static void serve_get(struct sim *s, struct donor *d, struct conn *c,
 	if (!admit(s, d, c, m, MSG_GET_R))
 		return;
 	lr_slot_bar(&d->slot[m->slot].st, m->bar);
-	r = reply(s, MSG_GET_R, m);
+	r = net_reply(s, MSG_GET_R, m);
 	r->synced = d->slot[m->slot].st.status == LR_SLOT_SYNCED;
 	r->tag.ts = d->slot[m->slot].st.floor;
 	e = serve_find(d, m->slot, m->key);
@@ -228,7 +213,7 @@ static void apply_and_tell(struct sim *s, struct donor *d, struct conn *c,
 		forward_begin(s, d, c, m, err, &tag);
 		return;
 	}
-	r = reply(s, MSG_PUT_R, m);
+	r = net_reply(s, MSG_PUT_R, m);
 	r->err = apply(s, d, m, &r->tag);
 	SAY(s, "dev %u PUT key %u ts %llu flags %x: %s", d->dev, m->key,
 	    (unsigned long long)m->tag.ts, m->flags, lr_err_name(r->err));
@@ -337,7 +322,7 @@ static void serve_scan(struct sim *s, struct donor *d, struct conn *c,
 
 	if (!admit(s, d, c, m, MSG_SCAN_R))
 		return;
-	r = reply(s, MSG_SCAN_R, m);
+	r = net_reply(s, MSG_SCAN_R, m);
 	if (!may_list(d, m->slot)) {
 		r->err = LR_E_BUSY;
 		net_send(s, c, 0, r);
@@ -401,7 +386,7 @@ void serve_recv(struct sim *s, struct donor *d, struct conn *c, struct msg *m)
 		break;
 	case MSG_FIND:
 		if (admit(s, d, c, m, MSG_FIND_R))
-			find_serve(s, d, c, reply(s, MSG_FIND_R, m));
+			find_serve(s, d, c, net_reply(s, MSG_FIND_R, m));
 		break;
 	case MSG_VIEW_GET:
 		serve_view(s, d, c);

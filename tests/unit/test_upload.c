@@ -110,6 +110,19 @@ static void note_put(void *arg, const struct lr_put *p)
 	*ids = p->id;
 }
 
+/* An inline value is stored by its second PUT; `seen`: the IDs of both. */
+static void store_at_second(struct object_fixture *f, enum lr_err first,
+			    struct lr_id *id, struct lr_id seen[32])
+{
+	object_make_data(f, 100);
+	f->mem.on_put = note_put;
+	f->mem.on_put_arg = seen;
+	f->mem.fail_at = 1;
+	f->mem.fail_err = first;
+	assert_int_equal(object_store_all(f, id), LR_E_OK);
+	assert_int_equal(f->mem.puts, 2);
+}
+
 /* An inline value whose donors surely did not get it in time gets another ID,
  * others' donors, and leaves nothing; where nobody answers, that is said. */
 static void test_unreached_inline(void **state)
@@ -117,13 +130,7 @@ static void test_unreached_inline(void **state)
 	struct object_fixture *f = *state;
 	struct lr_id id, seen[32] = {0};
 
-	object_make_data(f, 100);
-	f->mem.on_put = note_put;
-	f->mem.on_put_arg = seen;
-	f->mem.fail_at = 1;
-	f->mem.fail_err = LR_E_UNREACHABLE;
-	assert_int_equal(object_store_all(f, &id), LR_E_OK);
-	assert_int_equal(f->mem.puts, 2);
+	store_at_second(f, LR_E_UNREACHABLE, &id, seen);
 	assert_false(lr_id_eq(&seen[0], &seen[1]));
 	assert_true(lr_id_eq(&seen[1], &id));
 	assert_int_equal(mem_values(&f->mem), 1);
@@ -142,13 +149,7 @@ static void test_doubt_inline(void **state)
 	struct object_fixture *f = *state;
 	struct lr_id id, seen[32] = {0};
 
-	object_make_data(f, 100);
-	f->mem.on_put = note_put;
-	f->mem.on_put_arg = seen;
-	f->mem.fail_at = 1;
-	f->mem.fail_err = LR_E_UNKNOWN;
-	assert_int_equal(object_store_all(f, &id), LR_E_OK);
-	assert_int_equal(f->mem.puts, 2);
+	store_at_second(f, LR_E_UNKNOWN, &id, seen);
 	assert_true(lr_id_eq(&seen[0], &seen[1]));
 	assert_true(lr_id_eq(&seen[1], &id));
 	f->mem.puts = 0;
