@@ -89,7 +89,7 @@ void lr_lend_stop(struct lr_donor *d);
  * others have, too, go before they are made anew elsewhere. */
 bool lr_lend_set(struct lr_donor *d, const char *spec, bool at_once);
 /* How short of RAM this donor is, as heartbeats tell. */
-enum lr_pressure lr_lend_pressure(struct lr_donor *d);
+enum lr_pressure lr_lend_pressure(const struct lr_donor *d);
 
 /* leave.c */
 void lr_leave_stop_cb(struct lr_base *b);

@@ -69,6 +69,8 @@ static bool look(struct lr_donor *d)
 		return false;
 	lr_elastic_step(&d->elastic, &in, lr_now_ms());
 	set_lent(d, d->elastic.offer);
+	if (in.used <= d->lent + HELD_BYTES * d->n_shards)
+		d->at_once = false; /* it is given back */
 	say(d);
 	if (d->beat && (d->elastic.level > was ||
 			(was >= LR_PRESSURE_HARD && d->lent < lent)))
@@ -104,12 +106,10 @@ bool lr_lend_set(struct lr_donor *d, const char *spec, bool at_once)
 	return true;
 }
 
-enum lr_pressure lr_lend_pressure(struct lr_donor *d)
+enum lr_pressure lr_lend_pressure(const struct lr_donor *d)
 {
 	if (d->hurry)
 		return LR_PRESSURE_LAST;
-	if (lr_donor_totals(d).mapped <= d->lent + HELD_BYTES * d->n_shards)
-		d->at_once = false;
 	if (d->at_once && d->elastic.level < LR_PRESSURE_HARD)
 		return LR_PRESSURE_HARD;
 	return d->elastic.level;

@@ -114,6 +114,7 @@ static void pace_cb(struct lr_link *link, enum lr_err err,
 
 static void probe(struct pull_link *l, uint64_t rate, uint64_t now_ms)
 {
+	/* the slot of a shard's own number is its first one */
 	struct lr_link *link = lr_direct_link(l->p->s->net, l->inc, l->shard);
 	struct lr_msg_pace m = { .bytes_per_s = rate };
 
