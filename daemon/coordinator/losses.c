@@ -2,10 +2,11 @@
 /* "Slots have lost data" is a reason as long as an object is listed that misses
  * some of it:
  *
- *   1 slots lost something a while ago, and the catalog is whole: a pass begins
+ *   1 slots were lost a while ago, and the catalog is whole: a pass begins
  *   2 a piece of it with each tick, so that nobody waits for it
- *   3 at its end, what no object misses is over, unless the slot lost something
- *     again meanwhile; the next pass comes AGAIN_MS later */
+ *   3 at its end, what no object misses is over, unless the slot was lost again
+ *     meanwhile, and what one does was held, though nobody may have told so in
+ *     time; the next pass comes AGAIN_MS later */
 #include "daemon/coordinator/coordinator.h"
 
 #define WHILE_MS 5000 /* a lost slot's objects are listed anew by then */
@@ -33,9 +34,10 @@ static void end(struct lr_coordinator *k)
 	uint64_t ms;
 
 	for (unsigned n = 0; n < LR_SLOTS; n++)
-		if (k->losses.before_ms[n] && !k->losses.missed[n] &&
+		if (k->losses.before_ms[n] &&
 		    lr_coord_lost(k->rules, n, &ms) && ms < k->losses_begun_ms)
-			lr_coord_loss_over(k->rules, n);
+			lr_coord_lost_missed(k->rules, n,
+					     k->losses.missed[n]);
 	lr_watchers_changed(k);
 }
 

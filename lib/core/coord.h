@@ -240,10 +240,12 @@ struct lr_coord_loss {
 };
 const struct lr_coord_loss *lr_coord_loss(const struct lr_coord *c,
 					  unsigned slot);
-/* The slot lost something in this run, then; until the caller has found that
- * nobody misses it any more. */
+/* The slot was lost in this run, then, and an object that was there before and
+ * has a part in it misses that: also where nothing was known to be in it, as
+ * donors tell that half a second late. Until the caller has found that nobody
+ * misses anything (any more); what somebody does counts in the summary. */
 bool lr_coord_lost(const struct lr_coord *c, unsigned slot, uint64_t *ret_ms);
-void lr_coord_loss_over(struct lr_coord *c, unsigned slot);
+void lr_coord_lost_missed(struct lr_coord *c, unsigned slot, bool missed);
 /* What would move if all copies were placed now, by donors that are up; how
  * many there are goes to ret_n, slots that move to ret_slots. False: no
  * memory. */

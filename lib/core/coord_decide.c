@@ -157,9 +157,12 @@ static void note_lost(struct lr_coord *c, unsigned slot, uint64_t now_ms)
 
 	c->n_lost++;
 	coord_loss_note(c, slot);
+	sl->flags |= SLOT_LOST;
+	sl->lost_ms = now_ms;
+	/* What its donors had no time to tell is looked for: see
+	 * lr_coord_lost(). */
 	if (!(sl->flags & SLOT_KNOWN) || sl->entries) {
 		sl->flags |= SLOT_LOST_HELD;
-		sl->lost_ms = now_ms;
 		c->n_lost_held++;
 	}
 }

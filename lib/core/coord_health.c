@@ -151,7 +151,8 @@ void lr_coord_summarize(const struct lr_coord *c, struct lr_coord_summary *ret)
 
 		if (holds)
 			count_slot(c, s, ret);
-		ret->lost += lr_coord_lost(c, s, &ms);
+		ret->lost += lr_coord_lost(c, s, &ms) &&
+			     c->slots[s].flags & SLOT_LOST_HELD;
 	}
 	ret->usable = usable(c);
 }

@@ -102,17 +102,18 @@ struct coord_row { /* one incarnation */
 #define SLOT_STALE     16u  /* dropped from it: a newer cfg was seen */
 #define SLOT_DIRTY     32u  /* to be published */
 #define SLOT_KNOWN     64u  /* usage was reported in this run */
-#define SLOT_LOST_HELD 128u /* it lost something that may be missed still */
+#define SLOT_LOST      128u /* it was lost, and may be missed still */
 #define SLOT_NO_DONOR  256u /* lost is proven, nobody is there to take it */
 #define SLOT_DOUBT     512u /* there may be a cfg that I do not know */
 #define SLOT_KNOWN_BETTER 1024u /* when confirmed: by a donor that is here */
+#define SLOT_LOST_HELD 2048u /* lost, and something is known to be missed */
 
 struct coord_slot {
 	uint64_t prom;	  /* highest promise seen */
 	uint64_t newest;  /* the newest cfg told of while it was in doubt */
 	uint64_t hold_ms; /* no new copies before, see rebuild_delay_ms */
 	uint64_t entries, bytes;
-	uint64_t lost_ms; /* SLOT_LOST_HELD: when */
+	uint64_t lost_ms; /* SLOT_LOST: when */
 	uint16_t flags;
 	uint8_t installed; /* members that have the cfg */
 	uint8_t shed; /* members that go though copies will be missing */

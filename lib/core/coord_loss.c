@@ -45,16 +45,21 @@ void coord_loss_note(struct lr_coord *c, unsigned slot)
 bool lr_coord_lost(const struct lr_coord *c, unsigned slot, uint64_t *ret_ms)
 {
 	if (slot >= c->p.nslots || !(c->view.cfg[slot].lost & LR_LOST_MARK) ||
-	    !(c->slots[slot].flags & SLOT_LOST_HELD))
+	    !(c->slots[slot].flags & SLOT_LOST))
 		return false;
 	*ret_ms = c->slots[slot].lost_ms;
 	return true;
 }
 
-void lr_coord_loss_over(struct lr_coord *c, unsigned slot)
+void lr_coord_lost_missed(struct lr_coord *c, unsigned slot, bool missed)
 {
-	if (slot < c->p.nslots)
-		c->slots[slot].flags &= (uint16_t)~SLOT_LOST_HELD;
+	uint64_t ms;
+
+	if (!lr_coord_lost(c, slot, &ms))
+		return;
+	c->slots[slot].flags &= (uint16_t)~(SLOT_LOST | SLOT_LOST_HELD);
+	if (missed)
+		c->slots[slot].flags |= SLOT_LOST | SLOT_LOST_HELD;
 }
 
 const struct lr_coord_loss *lr_coord_loss(const struct lr_coord *c,

@@ -158,7 +158,7 @@ static void loss_is_over(struct kit *k)
 	lr_coord_summarize(k->c, &sum);
 	assert_true(lost > 0 && sum.lost == lost);
 	for (unsigned s = 0; s < SLOTS; s++)
-		lr_coord_loss_over(k->c, s);
+		lr_coord_lost_missed(k->c, s, false);
 	lr_coord_summarize(k->c, &sum);
 	assert_int_equal(sum.lost, 0);
 	assert_true(lr_coord_view(k->c)->cfg[SLOTS - 1].lost & LR_LOST_MARK);
@@ -187,6 +187,39 @@ static void all_copies_empty(void **state)
 	for (unsigned s = SLOTS / 3; s < SLOTS; s++)
 		assert_true(lr_coord_view(k.c)->cfg[s].lost & LR_LOST_MARK);
 	loss_is_over(&k);
+	kit_end(&k);
+}
+
+/* Slots of which it was told that they are empty are lost, too, for who had an
+ * object there that nobody had time to tell of. That counts once it is known,
+ * until it is over. */
+static void lost_untold(void **state)
+{
+	struct kit k;
+	struct lr_coord_summary sum;
+	uint64_t ms;
+
+	(void)state;
+	kit_pool(&k, 2, 2);
+	for (unsigned s = 0; s < SLOTS; s++)
+		lr_coord_slot_usage(k.c, s, 0, 0);
+	for (unsigned i = 0; i < 2; i++)
+		kit_kill(&k, i, true);
+	for (unsigned i = 0; i < 2; i++)
+		kit_start(&k, i);
+	assert_true(kit_until(&k, kit_healed, 30000));
+	lr_coord_summarize(k.c, &sum);
+	assert_int_equal(sum.lost, 0);
+	for (unsigned s = SLOTS / 3; s < SLOTS; s++)
+		assert_true(lr_coord_lost(k.c, s, &ms));
+	for (unsigned s = 0; s < SLOTS; s++)
+		lr_coord_lost_missed(k.c, s, s == SLOTS - 1);
+	assert_true(lr_coord_lost(k.c, SLOTS - 1, &ms));
+	assert_false(lr_coord_lost(k.c, SLOTS - 2, &ms));
+	lr_coord_summarize(k.c, &sum);
+	assert_int_equal(sum.lost, 1);
+	lr_coord_lost_missed(k.c, SLOTS - 1, false);
+	assert_false(lr_coord_lost(k.c, SLOTS - 1, &ms));
 	kit_end(&k);
 }
 
@@ -468,6 +501,7 @@ int main(void)
 		cmocka_unit_test(silence_waits_before_rebuild),
 		cmocka_unit_test(all_copies_away),
 		cmocka_unit_test(all_copies_empty),
+		cmocka_unit_test(lost_untold),
 		cmocka_unit_test(forget_is_proof),
 		cmocka_unit_test(unknown_device),
 		cmocka_unit_test(leave_with_sole_copies),
