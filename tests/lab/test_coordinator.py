@@ -77,11 +77,16 @@ def test_donor_dies_without_it(lab):
 
 def test_empty_slots_missed_by_nobody(lab):
     """A coordinator that starts while a donor is dead does not call slots
-    unavailable that held nothing: nobody stored with one copy here."""
+    unavailable that held nothing: nobody stored with one copy here. The one
+    before was told so of every slot (a list is whole then), and noted it with
+    the view that goes on without the donor."""
     p = Pool(lab)
     ledger = Ledger(p)
     ledger.store(MIB)
+    ledger.verify_list(30)
+    epoch = p.status()["epoch"]
     p.donors[0].daemons["donor"].kill()
+    wait_until(lambda: p.status()["epoch"] > epoch, 30, "a view without it")
     p.wait_full()
     p.anvil.daemons["coordinator"].kill()
     p.anvil.start("coordinator")
