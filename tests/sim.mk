@@ -21,7 +21,7 @@ sim_sources = \
 	tests/sim/nemesis.c \
 	tests/sim/nemesis.h \
 	tests/sim/nemesis_coord.c \
-	tests/sim/nemesis_ram.c \
+	tests/sim/nemesis_ram.c tests/sim/nemesis_slow.c \
 	tests/sim/net.c \
 	tests/sim/net.h \
 	tests/sim/object.c \

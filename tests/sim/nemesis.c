@@ -5,36 +5,6 @@
 
 #include <stdlib.h>
 
-static struct donor *any_donor(struct sim *s)
-{
-	return &s->donor[sim_draw(s, s->n_devs)];
-}
-
-static struct client *any_client(struct sim *s)
-{
-	return &s->client[sim_draw(s, s->p.clients)];
-}
-
-uint64_t nemesis_span(struct sim *s, unsigned from, unsigned to)
-{
-	return from + sim_draw(s, to - from + 1);
-}
-
-/* Mostly short, now and then long. */
-static uint64_t some_time(struct sim *s)
-{
-	switch (sim_draw(s, 4)) {
-	case 0:
-		return nemesis_span(s, 50, 400);
-	case 1:
-		return nemesis_span(s, 300, 1500);
-	case 2:
-		return nemesis_span(s, 1000, 5000);
-	default:
-		return nemesis_span(s, 2000, 15000);
-	}
-}
-
 /* --- donors ------------------------------------------------------------------------- */
 
 static void donor_back_cb(struct sim *s, void *arg, uint64_t x)
@@ -64,7 +34,7 @@ static void kill_for_good(struct sim *s)
 	for (unsigned i = 0; i < s->n_devs; i++)
 		left += !s->donor[i].gone_for_good;
 	if (left > LR_CLASSES)
-		kill_donor(s, any_donor(s), true);
+		kill_donor(s, nemesis_donor(s), true);
 }
 
 static void uncut_cb(struct sim *s, void *arg, uint64_t x)
@@ -93,7 +63,7 @@ static unsigned any_node(struct sim *s)
 static void cut_pair(struct sim *s, bool both)
 {
 	unsigned a = any_node(s), b = any_node(s);
-	uint64_t ms = some_time(s);
+	uint64_t ms = nemesis_time(s);
 
 	if (a == b)
 		return;
@@ -139,7 +109,7 @@ static void join(struct sim *s)
 
 static void leave(struct sim *s)
 {
-	struct donor *d = any_donor(s);
+	struct donor *d = nemesis_donor(s);
 
 	if (!s->node[d->node].up || d->leaving)
 		return;
@@ -167,7 +137,7 @@ static void undrain_cb(struct sim *s, void *arg, uint64_t x)
 
 static void drain(struct sim *s)
 {
-	struct donor *d = any_donor(s);
+	struct donor *d = nemesis_donor(s);
 	struct lr_dev dev = { { 0 } };
 	uint32_t n = d->dev + 1;
 
@@ -197,7 +167,7 @@ static void forget(struct sim *s, struct donor *d)
 
 static void rot(struct sim *s)
 {
-	struct donor *d = any_donor(s);
+	struct donor *d = nemesis_donor(s);
 	unsigned slot = sim_draw(s, s->p.nslots);
 	struct dslot *ds;
 	struct entry *e;
@@ -215,31 +185,9 @@ static void rot(struct sim *s)
 	oracle_deaths(s);
 }
 
-static void fast_cb(struct sim *s, void *arg, uint64_t x)
-{
-	struct donor *d = arg;
-
-	(void)s;
-	(void)x;
-	d->slow_permille = 0;
-}
-
-static void slow(struct sim *s)
-{
-	struct donor *d = any_donor(s);
-
-	d->slow_permille = 100 + sim_draw(s, 900);
-	d->slow_ms = sim_chance(s, 500) ? 300 : 8000;
-	sim_at(s,
-	       s->now + (s->p.theme == THEME_SWEEP ?
-				 nemesis_span(s, 10000, 90000) :
-				 some_time(s)),
-	       fast_cb, d, 0);
-}
-
 static void accuse(struct sim *s)
 {
-	struct donor *d = any_donor(s);
+	struct donor *d = nemesis_donor(s);
 
 	if (!s->coord || !s->node[d->node].up)
 		return;
@@ -250,20 +198,6 @@ static void accuse(struct sim *s)
 	}
 	lr_coord_accused(s->coord, d->inc, s->now);
 	coord_acts(s);
-}
-
-static void unlag_cb(struct sim *s, void *arg, uint64_t x)
-{
-	(void)arg;
-	s->node[x].slow_ms = 0;
-}
-
-static void lag(struct sim *s)
-{
-	unsigned node = any_client(s)->node;
-
-	s->node[node].slow_ms = nemesis_span(s, 500, 20000);
-	sim_at(s, s->now + nemesis_span(s, 1000, 20000), unlag_cb, NULL, node);
 }
 
 /* --- a slot whose members all go ----------------------------------------------------- */
@@ -294,7 +228,7 @@ static void roll(struct sim *s)
 
 	SAY(s, "the members of slot %u go", slot);
 	if (sim_chance(s, 500))
-		net_pause(s, any_client(s)->node,
+		net_pause(s, nemesis_client(s)->node,
 			  s->now + nemesis_span(s, 4000, 15000));
 	if (cfg->n && sim_chance(s, 500)) {
 		struct donor *d = donor_of(s, cfg->mem[sim_draw(s, cfg->n)]);
@@ -306,74 +240,6 @@ static void roll(struct sim *s)
 	       (uint64_t)(2 + sim_draw(s, 4)) << 8 | slot);
 }
 
-/* --- one after the other ---------------------------------------------------------------- */
-
-static void pause_any(struct sim *s)
-{
-	unsigned node = sim_chance(s, 700) ? any_client(s)->node :
-					     any_donor(s)->node;
-	bool longer = s->p.theme == THEME_SWEEP && sim_chance(s, 300);
-
-	net_pause(s, node,
-		  s->now + (longer ? nemesis_span(s, 122000, 160000) :
-				     nemesis_span(s, 48000, 72000)));
-}
-
-static struct work *find_closing(struct sim *s)
-{
-	for (unsigned i = 0; i < s->p.clients; i++)
-		for (unsigned k = 0; k < SIM_WORKS; k++) {
-			struct work *w = &s->client[i].work[k];
-
-			if (w->kind == WORK_UPLOAD &&
-			    w->phase == UP_STREAMING && !w->in_flight &&
-			    w->next == s->key[w->key].n_chunks)
-				return w;
-		}
-	return NULL;
-}
-
-/* It wakes just in time to close, and its close takes long. */
-static bool sleeper(struct sim *s)
-{
-	struct work *w = find_closing(s);
-	const struct lr_cfg *cfg;
-
-	if (!w)
-		return false;
-	net_pause(s, w->c->node, w->touched_ms + 59990 - sim_draw(s, 2500));
-	cfg = &s->committed[s->key[w->key].slot];
-	for (unsigned i = 0; i < cfg->n; i++) {
-		struct donor *d = donor_of(s, cfg->mem[i]);
-
-		if (!d)
-			continue;
-		d->slow_permille = 800;
-		d->slow_ms = 8000;
-		sim_at(s, s->now + 70000, fast_cb, d, 0);
-	}
-	return true;
-}
-
-static void pause_long(struct sim *s)
-{
-	if (s->p.theme == THEME_SWEEP && sim_chance(s, 600) && sleeper(s))
-		return;
-	pause_any(s);
-}
-
-static void starve(struct sim *s)
-{
-	uint64_t until = s->now + nemesis_span(s, 5000, 150000);
-
-	for (size_t i = 0; i < s->n_conn; i++) {
-		struct conn *c = &s->conn[i];
-
-		if (c->used && c->kind == CONN_DATA && sim_chance(s, 150))
-			c->starved_ms = until;
-	}
-}
-
 static void strike(struct sim *s, enum fault f)
 {
 	switch (f) {
@@ -381,19 +247,19 @@ static void strike(struct sim *s, enum fault f)
 		nemesis_crash(s);
 		break;
 	case F_COORD_PAUSE:
-		net_pause(s, SIM_COORD, s->now + some_time(s));
+		net_pause(s, SIM_COORD, s->now + nemesis_time(s));
 		break;
 	case F_KILL:
-		kill_donor(s, any_donor(s), false);
+		kill_donor(s, nemesis_donor(s), false);
 		break;
 	case F_PAUSE_DONOR:
-		net_pause(s, any_donor(s)->node, s->now + some_time(s));
+		net_pause(s, nemesis_donor(s)->node, s->now + nemesis_time(s));
 		break;
 	case F_PAUSE_CLIENT:
-		net_pause(s, any_client(s)->node, s->now + some_time(s));
+		net_pause(s, nemesis_client(s)->node, s->now + nemesis_time(s));
 		break;
 	case F_PAUSE_LONG:
-		pause_long(s);
+		nemesis_pause_long(s);
 		break;
 	case F_CUT:
 		cut_pair(s, true);
@@ -402,7 +268,7 @@ static void strike(struct sim *s, enum fault f)
 		cut_pair(s, false);
 		break;
 	case F_CUT_COORD:
-		cut_coord(s, any_donor(s), some_time(s));
+		cut_coord(s, nemesis_donor(s), nemesis_time(s));
 		break;
 	case F_BREAK:
 		break_some(s);
@@ -420,19 +286,19 @@ static void strike(struct sim *s, enum fault f)
 		drain(s);
 		break;
 	case F_LEND:
-		any_donor(s)->lent = (1 + sim_draw(s, 8)) << 20;
+		nemesis_donor(s)->lent = (1 + sim_draw(s, 8)) << 20;
 		break;
 	case F_CORRUPT:
 		rot(s);
 		break;
 	case F_SLOW:
-		slow(s);
+		nemesis_slow(s);
 		break;
 	case F_CLIENT_DIES:
-		client_kill(s, any_client(s));
+		client_kill(s, nemesis_client(s));
 		break;
 	case F_LAG:
-		lag(s);
+		nemesis_lag(s);
 		break;
 	case F_ROLL:
 		roll(s);
@@ -441,10 +307,10 @@ static void strike(struct sim *s, enum fault f)
 		kill_for_good(s);
 		break;
 	case F_CUT_COORD_LONG:
-		cut_coord(s, any_donor(s), nemesis_span(s, 50000, 100000));
+		cut_coord(s, nemesis_donor(s), nemesis_span(s, 50000, 100000));
 		break;
 	case F_STARVE:
-		starve(s);
+		nemesis_starve(s);
 		break;
 	case FAULTS:
 		break;

@@ -59,7 +59,16 @@ struct profile { /* drawn for each run */
 void nemesis_next(struct sim *s, void *arg, uint64_t x);
 void nemesis_heal(struct sim *s);
 void nemesis_mend(struct sim *s);
-uint64_t nemesis_span(struct sim *s, unsigned from, unsigned to);
+
+/* nemesis_slow.c */
+struct donor *nemesis_donor(struct sim *s);
+struct client *nemesis_client(struct sim *s);
+uint64_t nemesis_span(struct sim *s, unsigned from, unsigned to); /* ms */
+uint64_t nemesis_time(struct sim *s); /* mostly short, now and then long */
+void nemesis_slow(struct sim *s);
+void nemesis_lag(struct sim *s);
+void nemesis_pause_long(struct sim *s);
+void nemesis_starve(struct sim *s);
 
 /* profile.c */
 void nemesis_draw_profile(struct sim *s);

@@ -11,7 +11,7 @@ core_pool_tests = \
 	tests/unit/test_placement \
 	tests/unit/test_placement_random \
 	tests/unit/test_progress \
-	tests/unit/test_suspect
+	tests/unit/test_suspect tests/unit/test_suspect_self
 check_PROGRAMS += $(core_pool_tests)
 TESTS += $(core_pool_tests)
 catalog_kit = tests/unit/catalog_kit.c tests/unit/catalog_kit.h \
@@ -40,8 +40,12 @@ tests_unit_test_placement_random_SOURCES = \
 	tests/unit/test_placement_random.c $(placement_kit)
 tests_unit_test_placement_random_LDADD = lib/core/liblrcore.la \
 	$(CMOCKA_LIBS) -lm
-tests_unit_test_suspect_SOURCES = tests/unit/test_suspect.c
+suspect_kit = tests/unit/suspect_kit.c tests/unit/suspect_kit.h
+tests_unit_test_suspect_SOURCES = tests/unit/test_suspect.c $(suspect_kit)
 tests_unit_test_suspect_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
+tests_unit_test_suspect_self_SOURCES = tests/unit/test_suspect_self.c \
+	$(suspect_kit)
+tests_unit_test_suspect_self_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 
 # lib/core: identifiers, the donor's slot, operations, pulling a slot. The
 # model of operations compiles the rules itself, with those that can be taken

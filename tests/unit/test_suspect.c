@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One donor: how it is suspected, asked after, evicted and cleared. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -6,88 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/suspect.h"
-
-#define MAX  12
-#define TICK 50
-#define BEAT 100
-
-/* A pool in virtual time: every donor beats each 100 ms, but those told not
- * to; the coordinator ticks each 50 ms and notes the verdicts. */
-struct donor {
-	struct lr_watch w;
-	uint64_t tick;
-	bool mute, frozen;
-	uint64_t confirm_ms, evict_ms, cleared_ms; /* of the last; 0: none */
-	unsigned confirms, evicts;
-};
-
-struct pool {
-	struct lr_suspect s;
-	struct donor d[MAX];
-	size_t n;
-	uint64_t now;
-};
-
-static void pool_init(struct pool *p, size_t n)
-{
-	*p = (struct pool){.n = n, .now = 100000};
-	lr_suspect_init(&p->s, &lr_suspect_defaults, p->now);
-	for (size_t i = 0; i < n; i++)
-		lr_watch_start(&p->d[i].w, p->now);
-}
-
-static void tick_all(struct pool *p)
-{
-	struct lr_watch *all[MAX];
-
-	for (size_t i = 0; i < p->n; i++)
-		all[i] = &p->d[i].w;
-	lr_suspect_tick(&p->s, all, p->n, p->now);
-	for (size_t i = 0; i < p->n; i++) {
-		struct donor *d = &p->d[i];
-
-		switch (lr_watch_tick(&p->s, &d->w, p->now)) {
-		case LR_VERDICT_CONFIRM:
-			d->confirm_ms = p->now;
-			d->confirms++;
-			break;
-		case LR_VERDICT_EVICT:
-			d->evict_ms = p->now;
-			d->evicts++;
-			break;
-		case LR_VERDICT_CLEARED:
-			d->cleared_ms = p->now;
-			break;
-		case LR_VERDICT_NONE:
-			break;
-		}
-	}
-}
-
-static void beat_all(struct pool *p)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		struct donor *d = &p->d[i];
-
-		if (d->mute)
-			continue;
-		d->tick += !d->frozen;
-		lr_watch_beat(&d->w, (uint64_t[]){d->tick, p->now / BEAT}, 2,
-			      p->now);
-	}
-}
-
-static void run(struct pool *p, unsigned ms)
-{
-	for (uint64_t end = p->now + ms; p->now < end;) {
-		p->now += 10;
-		if (p->now % BEAT == 0)
-			beat_all(p);
-		if (p->now % TICK == 0)
-			tick_all(p);
-	}
-}
+#include "suspect_kit.h"
 
 /* Donors that beat are left alone for ever. */
 static void test_quiet_pool(void **state)
@@ -95,8 +15,8 @@ static void test_quiet_pool(void **state)
 	struct pool p;
 
 	(void)state;
-	pool_init(&p, 5);
-	run(&p, 60000);
+	suspect_init(&p, 5);
+	suspect_run(&p, 60000);
 	for (size_t i = 0; i < p.n; i++) {
 		assert_int_equal(p.d[i].confirms, 0);
 		assert_int_equal(p.d[i].w.state, LR_WATCH_OK);
@@ -111,19 +31,19 @@ static void test_silent(void **state)
 	uint64_t t0;
 
 	(void)state;
-	pool_init(&p, 5);
-	run(&p, 1000);
+	suspect_init(&p, 5);
+	suspect_run(&p, 1000);
 	t0 = p.now; /* the last beat */
 	p.d[2].mute = true;
-	run(&p, 3000);
+	suspect_run(&p, 3000);
 	assert_int_equal(p.d[2].confirm_ms, t0 + 350);
 	assert_int_equal(p.d[2].evict_ms, t0 + 600);
 	p.d[2].mute = false;
-	run(&p, 1000);
+	suspect_run(&p, 1000);
 	assert_int_equal(p.d[2].w.state, LR_WATCH_DEAD);
 	assert_int_equal(p.d[2].evicts, 1);
 	lr_watch_start(&p.d[2].w, p.now);
-	run(&p, 1000);
+	suspect_run(&p, 1000);
 	assert_int_equal(p.d[2].w.state, LR_WATCH_OK);
 	assert_int_equal(p.d[0].confirms, 0);
 }
@@ -136,13 +56,13 @@ static void test_frozen_shard(void **state)
 	uint64_t t0;
 
 	(void)state;
-	pool_init(&p, 3);
-	run(&p, 1000);
+	suspect_init(&p, 3);
+	suspect_run(&p, 1000);
 	t0 = p.now;
 	p.d[0].frozen = true;
-	run(&p, 450);
+	suspect_run(&p, 450);
 	assert_int_equal(p.d[0].confirms, 0);
-	run(&p, 1000);
+	suspect_run(&p, 1000);
 	assert_int_equal(p.d[0].confirm_ms, t0 + 500);
 	assert_int_equal(p.d[0].evict_ms, t0 + 650);
 }
@@ -176,13 +96,13 @@ static void test_frozen_thaws(void **state)
 	struct pool p;
 
 	(void)state;
-	pool_init(&p, 3);
-	run(&p, 1000);
+	suspect_init(&p, 3);
+	suspect_run(&p, 1000);
 	p.d[0].frozen = true;
-	run(&p, 550);
+	suspect_run(&p, 550);
 	assert_int_equal(p.d[0].w.state, LR_WATCH_SUSPECT);
 	p.d[0].frozen = false;
-	run(&p, 1000);
+	suspect_run(&p, 1000);
 	assert_true(p.d[0].cleared_ms);
 	assert_int_equal(p.d[0].evicts, 0);
 }
@@ -193,13 +113,13 @@ static void test_cleared_by_beat(void **state)
 	struct pool p;
 
 	(void)state;
-	pool_init(&p, 3);
-	run(&p, 1000);
+	suspect_init(&p, 3);
+	suspect_run(&p, 1000);
 	p.d[1].mute = true;
-	run(&p, 400);
+	suspect_run(&p, 400);
 	assert_int_equal(p.d[1].w.state, LR_WATCH_SUSPECT);
 	p.d[1].mute = false;
-	run(&p, 1000);
+	suspect_run(&p, 1000);
 	assert_true(p.d[1].cleared_ms);
 	assert_false(p.d[1].w.slow);
 	assert_int_equal(p.d[1].evicts, 0);
@@ -213,11 +133,11 @@ static void test_marked_slow(void **state)
 	uint64_t last = 0;
 
 	(void)state;
-	pool_init(&p, 4);
-	run(&p, 1000);
+	suspect_init(&p, 4);
+	suspect_run(&p, 1000);
 	p.d[3].mute = true;
 	for (int i = 0; i < 400; i++) {
-		run(&p, 10);
+		suspect_run(&p, 10);
 		if (p.d[3].w.state == LR_WATCH_SUSPECT) {
 			lr_watch_alive(&p.d[3].w, p.now);
 			last = p.now;
@@ -227,7 +147,7 @@ static void test_marked_slow(void **state)
 	assert_true(p.d[3].cleared_ms);
 	assert_true(p.d[3].w.slow);
 	assert_int_equal(p.d[3].evicts, 0);
-	run(&p, 1000);
+	suspect_run(&p, 1000);
 	assert_in_range(p.d[3].evict_ms, last + 600, last + 650);
 }
 
@@ -237,11 +157,11 @@ static void test_slow_ends(void **state)
 	struct pool p;
 
 	(void)state;
-	pool_init(&p, 4);
-	run(&p, 1000);
+	suspect_init(&p, 4);
+	suspect_run(&p, 1000);
 	lr_watch_alive(&p.d[0].w, p.now);
 	assert_true(p.d[0].w.slow);
-	run(&p, 10000);
+	suspect_run(&p, 10000);
 	assert_false(p.d[0].w.slow);
 }
 
@@ -252,12 +172,12 @@ static void test_refused(void **state)
 	uint64_t t0;
 
 	(void)state;
-	pool_init(&p, 2);
-	run(&p, 1000);
+	suspect_init(&p, 2);
+	suspect_run(&p, 1000);
 	t0 = p.now;
 	lr_watch_refused(&p.d[1].w);
-	run(&p, 500);
-	assert_int_equal(p.d[1].evict_ms, t0 + TICK);
+	suspect_run(&p, 500);
+	assert_int_equal(p.d[1].evict_ms, t0 + SUSPECT_TICK_MS);
 	assert_int_equal(p.d[1].confirms, 0);
 	assert_int_equal(p.d[0].confirms, 0);
 }
@@ -270,18 +190,18 @@ static void test_accused(void **state)
 	uint64_t t0;
 
 	(void)state;
-	pool_init(&p, 3);
-	run(&p, 1000);
+	suspect_init(&p, 3);
+	suspect_run(&p, 1000);
 	t0 = p.now;
 	lr_watch_accused(&p.d[0].w, p.now);
 	lr_watch_accused(&p.d[1].w, p.now);
-	run(&p, 100);
-	assert_int_equal(p.d[0].confirm_ms, t0 + TICK);
+	suspect_run(&p, 100);
+	assert_int_equal(p.d[0].confirm_ms, t0 + SUSPECT_TICK_MS);
 	lr_watch_alive(&p.d[0].w, p.now);
-	run(&p, 2000);
+	suspect_run(&p, 2000);
 	assert_int_equal(p.d[0].evicts, 0);
 	assert_true(p.d[0].w.slow);
-	assert_int_equal(p.d[1].evict_ms, t0 + TICK + 600);
+	assert_int_equal(p.d[1].evict_ms, t0 + SUSPECT_TICK_MS + 600);
 }
 
 /* A client that keeps accusing a donor which others reach costs one round of
@@ -293,9 +213,9 @@ static void test_accuser_is_damped(void **state)
 	int refuted = 0;
 
 	(void)state;
-	pool_init(&p, 3);
+	suspect_init(&p, 3);
 	for (int i = 0; i < 300; i++) {
-		run(&p, 50);
+		suspect_run(&p, 50);
 		refuted += !lr_watch_accused(&p.d[0].w, p.now);
 		if (p.d[0].w.state == LR_WATCH_SUSPECT)
 			lr_watch_alive(&p.d[0].w, p.now);
@@ -303,194 +223,6 @@ static void test_accuser_is_damped(void **state)
 	assert_in_range(refuted, 280, 298);
 	assert_in_range(p.d[0].confirms, 2, 5); /* in 15 s */
 	assert_int_equal(p.d[0].evicts, 0);
-}
-
-/* What the coordinator slept through is no silence of the donors. */
-static void test_own_lateness(void **state)
-{
-	struct pool p;
-
-	(void)state;
-	pool_init(&p, 5);
-	run(&p, 1000);
-	p.now += 900; /* its loop stood still, the beats wait in sockets */
-	tick_all(&p);
-	run(&p, 2000);
-	for (size_t i = 0; i < p.n; i++) {
-		assert_int_equal(p.d[i].confirms, 0);
-		assert_int_equal(p.d[i].evicts, 0);
-	}
-	assert_int_equal(p.s.hold_until_ms, 0);
-}
-
-/* The forgiveness ends: one that stays silent is evicted when 600 ms of it were
- * listened to; and no more than one second is forgiven. */
-static void test_lateness_is_bounded(void **state)
-{
-	struct pool p;
-	uint64_t t0;
-
-	(void)state;
-	pool_init(&p, 5);
-	run(&p, 1000);
-	t0 = p.now;
-	p.d[0].mute = true;
-	p.now += 700;
-	tick_all(&p);
-	run(&p, 2000);
-	assert_in_range(p.d[0].evict_ms, t0 + 1250, t0 + 1300);
-
-	pool_init(&p, 5);
-	run(&p, 1000);
-	t0 = p.now;
-	p.d[0].mute = true;
-	p.now += 1500;
-	beat_all(&p); /* the others' beats were read before the tick */
-	tick_all(&p);
-	run(&p, 1000);
-	assert_in_range(p.d[0].evict_ms, t0 + 1600, t0 + 1700);
-	for (size_t i = 1; i < p.n; i++)
-		assert_int_equal(p.d[i].evicts, 0);
-}
-
-/* Many short stalls are forgiven like one long one. */
-static void test_many_stalls(void **state)
-{
-	struct pool p;
-	uint64_t t0;
-
-	(void)state;
-	pool_init(&p, 5);
-	for (int i = 0; i < 100; i++) { /* the ring of stalls turns over */
-		p.now += 150;
-		tick_all(&p);
-		beat_all(&p);
-	}
-	t0 = p.now;
-	p.d[0].mute = true;
-	while (!p.d[0].evict_ms && p.now < t0 + 5000) {
-		p.now += 150;
-		tick_all(&p);
-		beat_all(&p);
-	}
-	/* Each tick of 150 ms counts as 50, until a second is forgiven. */
-	assert_in_range(p.d[0].evict_ms, t0 + 1600, t0 + 1750);
-	assert_int_equal(p.d[1].evicts, 0);
-}
-
-/* Half the donors (and never fewer than two) silent in one window: it is
- * probably us. Nobody is evicted for 3 s; whoever beats again by then stays. */
-static void test_self_suspicion(void **state)
-{
-	struct pool p;
-	uint64_t t0;
-
-	(void)state;
-	pool_init(&p, 6);
-	run(&p, 1000);
-	t0 = p.now;
-	for (int i = 0; i < 3; i++)
-		p.d[i].mute = true;
-	run(&p, 2500);
-	for (size_t i = 0; i < p.n; i++)
-		assert_int_equal(p.d[i].evicts, 0);
-	p.d[0].mute = false;
-	p.d[1].mute = false;
-	run(&p, 3000);
-	assert_int_equal(p.d[0].evicts, 0);
-	assert_int_equal(p.d[1].evicts, 0);
-	assert_int_equal(p.d[2].evict_ms, t0 + 350 + 3000);
-}
-
-/* Really dead ones are not waited for longer than once. */
-static void test_hold_ends(void **state)
-{
-	struct pool p;
-	uint64_t t0;
-
-	(void)state;
-	pool_init(&p, 2);
-	run(&p, 1000);
-	t0 = p.now;
-	p.d[0].mute = true;
-	p.d[1].mute = true;
-	run(&p, 10000);
-	assert_int_equal(p.d[0].evict_ms, t0 + 350 + 3000);
-	assert_int_equal(p.d[1].evict_ms, t0 + 350 + 3000);
-}
-
-/* Fewer than half are evicted as usual, and two of five are fewer; the only
- * donor there is, too. */
-static void test_minority(void **state)
-{
-	struct pool p;
-	uint64_t t0;
-
-	(void)state;
-	pool_init(&p, 5);
-	run(&p, 1000);
-	t0 = p.now;
-	p.d[0].mute = true;
-	p.d[1].mute = true;
-	run(&p, 1000);
-	assert_int_equal(p.d[0].evict_ms, t0 + 600);
-	assert_int_equal(p.d[1].evict_ms, t0 + 600);
-
-	pool_init(&p, 1);
-	run(&p, 1000);
-	p.d[0].mute = true;
-	run(&p, 1000);
-	assert_int_equal(p.d[0].evicts, 1);
-}
-
-/* A refusal is not silence: it holds nothing, and it is not held. */
-static void test_refusal_is_no_silence(void **state)
-{
-	struct pool p;
-	uint64_t t0;
-
-	(void)state;
-	pool_init(&p, 4);
-	run(&p, 1000);
-	t0 = p.now;
-	p.d[0].mute = true;
-	p.d[1].mute = true;
-	lr_watch_refused(&p.d[1].w);
-	run(&p, 1000);
-	assert_int_equal(p.d[1].evict_ms, t0 + TICK);
-	assert_int_equal(p.d[0].evict_ms, t0 + 600);
-
-	pool_init(&p, 4);
-	run(&p, 1000);
-	for (int i = 0; i < 3; i++)
-		p.d[i].mute = true;
-	run(&p, 700);
-	lr_watch_refused(&p.d[0].w);
-	run(&p, 100);
-	assert_int_equal(p.d[0].evicts, 1);
-	assert_int_equal(p.d[1].evicts, 0);
-}
-
-/* 2^k x 5 s after the last eviction, k = evictions in ten minutes. */
-static void test_flapping(void **state)
-{
-	struct lr_flaps f = {0};
-	uint64_t t = 1000000;
-
-	(void)state;
-	assert_int_equal(lr_flaps_until(&f, t), 0);
-	lr_flaps_add(&f, t);
-	assert_int_equal(lr_flaps_until(&f, t), t + 10000);
-	lr_flaps_add(&f, t + 1000);
-	assert_int_equal(lr_flaps_until(&f, t + 1000), t + 1000 + 20000);
-	lr_flaps_add(&f, t + 2000);
-	assert_int_equal(lr_flaps_until(&f, t + 2000), t + 2000 + 40000);
-	assert_int_equal(lr_flaps_until(&f, t + 600500), t + 2000 + 20000);
-	assert_int_equal(lr_flaps_until(&f, t + 602000), 0);
-	for (unsigned i = 0; i < 50; i++)
-		lr_flaps_add(&f, t + 700000 + i);
-	assert_int_equal(lr_flaps_until(&f, t + 700049),
-			 t + 700049 + (5000 << 8));
 }
 
 int main(void)
@@ -507,14 +239,6 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_accused),
 		cmocka_unit_test(test_accuser_is_damped),
-		cmocka_unit_test(test_own_lateness),
-		cmocka_unit_test(test_lateness_is_bounded),
-		cmocka_unit_test(test_many_stalls),
-		cmocka_unit_test(test_self_suspicion),
-		cmocka_unit_test(test_hold_ends),
-		cmocka_unit_test(test_minority),
-		cmocka_unit_test(test_refusal_is_no_silence),
-		cmocka_unit_test(test_flapping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,236 +3,18 @@
  * those of tests/unit/golden/wire.txt, and come back as they were. With
  * --golden or --tables it prints what that file and the end of doc/protocol.md
  * must be. */
-#include "wire/msg.h"
-
-#include "unit.h"
-
-#define META_MAX LR_META_MAX
-
-/* --- a pattern for every type of field ---------------------------------- */
-
-static unsigned step;
-
-static lr_t_u8 fill_u8(void)
-{
-	return (lr_t_u8)(0x11 + step++);
-}
-static lr_t_u16 fill_u16(void)
-{
-	return (lr_t_u16)(0x2211 + step++);
-}
-static lr_t_u32 fill_u32(void)
-{
-	return 0x44332211 + step++;
-}
-static lr_t_u64 fill_u64(void)
-{
-	return 0x8877665544332211 + step++;
-}
-
-static lr_t_id fill_id(void)
-{
-	struct lr_id v;
-
-	for (unsigned i = 0; i < sizeof v.b; i++)
-		v.b[i] = (uint8_t)(0xa0 + step + i);
-	step++;
-	return v;
-}
-
-static lr_t_dev fill_dev(void)
-{
-	struct lr_dev v;
-
-	for (unsigned i = 0; i < sizeof v.b; i++)
-		v.b[i] = (uint8_t)(0xc0 + step + i);
-	step++;
-	return v;
-}
-
-static lr_t_tag fill_tag(void)
-{
-	struct lr_tag v;
-
-	v.ts = fill_u64();
-	v.writer = fill_u64();
-	v.seq = fill_u32();
-	return v;
-}
-
-/* Of 0 to 6 bytes, not all of them text. */
-static lr_t_str fill_str(void)
-{
-	static const char text[] = "a\xff"
-				   "cdef";
-
-	return (struct lr_str){text, (uint16_t)(step++ % 7)};
-}
-
-#define same_int(a, b) ((a) == (b))
-#define fill_later_u16 fill_u16
-#define fill_later_dev fill_dev
-#define fill_later_str fill_str
-#define same_u8	       same_int
-#define same_u16       same_int
-#define same_u32       same_int
-#define same_u64       same_int
-#define same_id(a, b)  lr_id_eq(&(a), &(b))
-#define same_dev(a, b) lr_dev_eq(&(a), &(b))
-#define same_later_u16 same_int
-#define same_later_dev same_dev
-#define same_later_str same_str
-#define same_tag(a, b) (lr_tag_cmp(&(a), &(b)) == 0)
-#define same_str(a, b) ((a).n == (b).n && !memcmp((a).p, (b).p, (a).n))
-
-/* --- one row a message: make it, read it back --------------------------- */
-
-struct row {
-	const char *name;
-	unsigned num;
-	uint32_t bulk;
-	const char *doc;
-	void (*make)(struct lr_writer *w);
-	/* Reads `len` bytes; true: accepted and as made. */
-	bool (*back)(const uint8_t *p, size_t len, unsigned from);
-	const char *fields; /* "type name " each */
-	bool sized;	    /* begins with its length */
-};
-
-#define FILL(type, field) m.field = fill_##type();
-#define SAME(type, field)                              \
-	{                                              \
-		lr_t_##type want = fill_##type();      \
-		ok = ok && same_##type(m.field, want); \
-	}
-#define TELL(type, field) #type " " #field " "
-
-#define MSG_FUNCTIONS(num, NAME, name, bulk, doc)                            \
-	static void make_##name(struct lr_writer *w)                         \
-	{                                                                    \
-		struct lr_msg_##name m;                                      \
-		LR_MSG_##NAME(FILL) lr_enc_##name(w, &m);                    \
-	}                                                                    \
-	static bool back_##name(const uint8_t *p, size_t len, unsigned from) \
-	{                                                                    \
-		struct lr_msg_##name m;                                      \
-		bool ok = lr_dec_##name(p, len, &m);                         \
-		step = from;                                                 \
-		if (ok)                                                      \
-			LR_MSG_##NAME(SAME) return ok;                       \
-		return false;                                                \
-	}
-#define REC_FUNCTIONS(NAME, name)                                     \
-	static void make_rec_##name(struct lr_writer *w)              \
-	{                                                             \
-		struct lr_rec_##name m;                               \
-		LR_REC_##NAME(FILL) lr_enc_rec_##name(w, &m);         \
-	}                                                             \
-	static bool back_rec_##name(const uint8_t *p, size_t len,     \
-				    unsigned from)                    \
-	{                                                             \
-		struct lr_reader r = lr_reader(p, len);               \
-		struct lr_rec_##name m;                               \
-		bool ok = lr_dec_rec_##name(&r, &m);                  \
-		step = from;                                          \
-		if (ok)                                               \
-			LR_REC_##NAME(SAME) return ok;                \
-		return false;                                         \
-	}
-
-LR_MESSAGES(MSG_FUNCTIONS)
-LR_RECORDS(REC_FUNCTIONS)
-
-static const struct row messages[] = {
-#define MSG_ROW(num, NAME, name, bulk, doc) \
-	{#NAME, num, bulk, doc, make_##name, back_##name, LR_MSG_##NAME(TELL), \
-	 false},
-	LR_MESSAGES(MSG_ROW)
-#undef MSG_ROW
-};
-static const struct row records[] = {
-#define PLAIN_ROW(NAME, name)                                       \
-	{#name,        0, 0, "", make_rec_##name, back_rec_##name, \
-	 LR_REC_##NAME(TELL), false},
-#define SIZED_ROW(NAME, name)                                       \
-	{#name,        0, 0, "", make_rec_##name, back_rec_##name, \
-	 LR_REC_##NAME(TELL), true},
-	LR_PLAIN_RECORDS(PLAIN_ROW) LR_SIZED_RECORDS(SIZED_ROW)
-#undef PLAIN_ROW
-#undef SIZED_ROW
-};
-
-#define ROWS (countof(messages) + countof(records))
-
-static const struct row *nth(size_t i)
-{
-	return i < countof(messages) ? &messages[i]
-				     : &records[i - countof(messages)];
-}
-
-/* Each row starts its pattern elsewhere. */
-static size_t make(size_t i, uint8_t buf[META_MAX])
-{
-	struct lr_writer w = lr_writer(buf, META_MAX);
-
-	step = (unsigned)i;
-	nth(i)->make(&w);
-	assert_false(w.bad);
-	return w.len;
-}
-
-static size_t width(const char *type)
-{
-	static const struct {
-		const char *type;
-		size_t bytes;
-	} all[] = {{"u8", 1},  {"u16", 2},  {"u32", 4},	 {"u64", 8},
-		   {"id", 16}, {"dev", 32}, {"tag", 20}, {"str", 0}};
-
-	if (!strncmp(type, "later_", 6))
-		type += 6;
-	for (size_t i = 0; i < countof(all); i++)
-		if (!strcmp(all[i].type, type))
-			return all[i].bytes;
-	fail_msg("type %s", type);
-	return 0;
-}
-
-/* Bytes of the text that ends there. */
-static size_t text_before(const uint8_t *end)
-{
-	size_t n = 0;
-
-	while (end[-2 - (ptrdiff_t)n] != n || end[-1 - (ptrdiff_t)n])
-		n++;
-	return 2 + n;
-}
-
-/* How many of its n bytes an older version leaves out. */
-static size_t later(size_t i, const uint8_t *p, size_t size)
-{
-	char type[16], name[32];
-	size_t sum = 0;
-	int n;
-
-	for (const char *f = nth(i)->fields;
-	     sscanf(f, "%15s %31s %n", type, name, &n) == 2; f += n)
-		if (!strcmp(type, "later_str"))
-			sum += text_before(p + size); /* the last one */
-		else if (!strncmp(type, "later_", 6))
-			sum += width(type);
-	return sum;
-}
+#include "wire_rows.h"
 
 /* --- golden bytes ------------------------------------------------------- */
 
 /* "GET 16 <hex>", records with a small letter and without a number. */
 static void golden_line(size_t i, char *out, size_t cap)
 {
-	uint8_t buf[META_MAX];
-	size_t n = make(i, buf), at;
+	uint8_t buf[LR_META_MAX];
+	size_t n = wire_make(i, buf), at;
 
-	at = (size_t)snprintf(out, cap, "%s %u ", nth(i)->name, nth(i)->num);
+	at = (size_t)snprintf(out, cap, "%s %u ", wire_row(i)->name,
+			      wire_row(i)->num);
 	for (size_t k = 0; k < n; k++, at += 2)
 		snprintf(out + at, cap - at, "%02x", buf[k]);
 }
@@ -265,10 +47,10 @@ static char *slurp(const char *name)
 static void golden(void **state)
 {
 	char *text = slurp("tests/unit/golden/wire.txt"), *next = text;
-	char line[2 * META_MAX + 64];
+	char line[2 * LR_META_MAX + 64];
 
 	(void)state;
-	for (size_t i = 0; i < ROWS; i++) {
+	for (size_t i = 0; i < wire_n_rows; i++) {
 		char *got = strsep(&next, "\n");
 
 		golden_line(i, line, sizeof line);
@@ -285,7 +67,7 @@ static void set_size(size_t i, uint8_t *buf, size_t n)
 {
 	struct lr_writer w = lr_writer(buf, 2);
 
-	if (nth(i)->sized)
+	if (wire_row(i)->sized)
 		lr_w_u16(&w, (uint16_t)(n - 2));
 }
 
@@ -294,21 +76,22 @@ static void set_size(size_t i, uint8_t *buf, size_t n)
 static void round_trips(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ROWS; i++) {
-		uint8_t buf[META_MAX + 3];
-		size_t n = make(i, buf);
+	for (size_t i = 0; i < wire_n_rows; i++) {
+		uint8_t buf[LR_META_MAX + 3];
+		size_t n = wire_make(i, buf);
 
-		assert_true(nth(i)->back(buf, n, (unsigned)i));
+		assert_true(wire_row(i)->back(buf, n, (unsigned)i));
 		memset(buf + n, 0xee, 3);
 		set_size(i, buf, n + 3);
-		assert_true(nth(i)->back(buf, n + 3, (unsigned)i));
+		assert_true(wire_row(i)->back(buf, n + 3, (unsigned)i));
 		set_size(i, buf, n);
-		for (size_t cut = 0; cut < n - later(i, buf, n); cut++) {
+		for (size_t cut = 0; cut < n - wire_later(i, buf, n); cut++) {
 			uint8_t *exact = malloc(cut ? cut : 1);
 
 			assert_non_null(exact); /* ASan sees a read beyond */
 			memcpy(exact, buf, cut);
-			assert_false(nth(i)->back(exact, cut, (unsigned)i));
+			assert_false(
+				wire_row(i)->back(exact, cut, (unsigned)i));
 			free(exact);
 		}
 	}
@@ -358,8 +141,8 @@ static void appended(void **state)
 static void later_is_last(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ROWS; i++) {
-		const char *first = strstr(nth(i)->fields, "later_");
+	for (size_t i = 0; i < wire_n_rows; i++) {
+		const char *first = strstr(wire_row(i)->fields, "later_");
 		size_t all = 0, n = 0;
 
 		for (const char *at = first; at && *at; at++)
@@ -383,7 +166,7 @@ static void hostile(void **state)
 		assert_non_null(p);
 		for (size_t k = 0; k < n; k++)
 			p[k] = (uint8_t)draw(&seed, draw(&seed, 2) ? 256 : 3);
-		nth(draw(&seed, ROWS))->back(p, n, 0);
+		wire_row(draw(&seed, (uint32_t)wire_n_rows))->back(p, n, 0);
 		free(p);
 	}
 }
@@ -394,14 +177,14 @@ static void numbers(void **state)
 	bool seen[LR_MSG_NUMBERS] = {false};
 
 	(void)state;
-	for (size_t i = 0; i < countof(messages); i++) {
-		unsigned num = messages[i].num;
+	for (size_t i = 0; i < wire_n_messages; i++) {
+		unsigned num = wire_row(i)->num;
 
 		assert_in_range(num, 1, LR_MSG_NUMBERS - 1);
 		assert_false(seen[num]);
 		seen[num] = true;
-		assert_string_equal(lr_msg_name(num), messages[i].name);
-		assert_int_equal(lr_msg_bulk_max(num), messages[i].bulk);
+		assert_string_equal(lr_msg_name(num), wire_row(i)->name);
+		assert_int_equal(lr_msg_bulk_max(num), wire_row(i)->bulk);
 	}
 	assert_string_equal(lr_msg_name(0), "?");
 	assert_string_equal(lr_msg_name(LR_MSG_NUMBERS), "?");
@@ -435,9 +218,9 @@ static void header_limits(void **state)
 	(void)state;
 	lr_enc_header(raw, &h);
 	assert_memory_equal(raw, want, sizeof raw);
-	for (size_t i = 0; i < countof(messages); i++) {
-		uint32_t most = messages[i].bulk;
-		unsigned num = messages[i].num;
+	for (size_t i = 0; i < wire_n_messages; i++) {
+		uint32_t most = wire_row(i)->bulk;
+		unsigned num = wire_row(i)->num;
 
 		assert_true(header_ok(most, LR_META_MAX, num));
 		assert_true(header_ok(0, 0, num));
@@ -567,8 +350,8 @@ static void print_fields(FILE *f, const char *fields)
 			fprintf(f, "| %zu | %s | %s |\n", at, type, name);
 		else
 			fprintf(f, "| | %s | %s |\n", type, name);
-		at += width(type);
-		known = known && width(type);
+		at += wire_width(type);
+		known = known && wire_width(type);
 	}
 }
 
@@ -587,13 +370,13 @@ static void print_tables(FILE *f)
 {
 	print_errors(f);
 	fprintf(f, "\n## Records\n");
-	for (size_t i = 0; i < countof(records); i++) {
-		fprintf(f, "\n### %s\n", records[i].name);
-		print_fields(f, records[i].fields);
+	for (size_t i = wire_n_messages; i < wire_n_rows; i++) {
+		fprintf(f, "\n### %s\n", wire_row(i)->name);
+		print_fields(f, wire_row(i)->fields);
 	}
 	fprintf(f, "\n## Messages\n");
-	for (size_t i = 0; i < countof(messages); i++) {
-		const struct row *m = &messages[i];
+	for (size_t i = 0; i < wire_n_messages; i++) {
+		const struct wire_row *m = wire_row(i);
 
 		fprintf(f, "\n### %u %s\n\n%s; ", m->num, m->name, m->doc);
 		if (m->bulk)
@@ -639,14 +422,14 @@ int main(int argc, char **argv)
 		cmocka_unit_test(cursor),
 		cmocka_unit_test(documented),
 	};
-	char line[2 * META_MAX + 64];
+	char line[2 * LR_META_MAX + 64];
 
 	if (argc > 1 && !strcmp(argv[1], "--tables")) {
 		print_tables(stdout);
 		return 0;
 	}
 	if (argc > 1 && !strcmp(argv[1], "--golden")) {
-		for (size_t i = 0; i < ROWS; i++) {
+		for (size_t i = 0; i < wire_n_rows; i++) {
 			golden_line(i, line, sizeof line);
 			puts(line);
 		}

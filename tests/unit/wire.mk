@@ -6,7 +6,8 @@ wire_libs = lib/wire/liblrwire.la lib/core/liblrcore.la $(CMOCKA_LIBS)
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
 EXTRA_DIST += tests/unit/golden/wire.txt doc/protocol.md
-tests_unit_test_wire_SOURCES = tests/unit/test_wire.c tests/unit/unit.h
+tests_unit_test_wire_SOURCES = tests/unit/test_wire.c tests/unit/wire_rows.c \
+	tests/unit/wire_rows.h tests/unit/unit.h
 tests_unit_test_wire_LDADD = $(wire_libs)
 tests_unit_test_manifest_SOURCES = tests/unit/test_manifest.c tests/unit/unit.h
 tests_unit_test_manifest_LDADD = $(wire_libs)
