@@ -277,8 +277,10 @@ static void lowered_first(void **state)
 {
 	(void)state;
 	t.d.lent = 300 << 20;
-	for (unsigned i = 0; i < SHARDS; i++)
-		t.shard[i].limit = t.shard[i].s.stats.limit = 100 << 20;
+	for (unsigned i = 0; i < SHARDS; i++) {
+		t.shard[i].limit = 100 << 20;
+		t.shard[i].s.stats.limit = 100 << 20;
+	}
 	t.shard[0].s.stats.mapped = 20 << 20;
 	tick_shares();
 	assert_int_equal(t.n_told, 0); /* room enough as it is */
