@@ -37,6 +37,7 @@ def check(ok, what):
 
 def environment(conf):
     return {**os.environ, "LANRAM_CONFIG": conf, "TERM": "dumb",
+            "LANRAM_COMPLETION_WAIT": "60",  # however busy it is here
             "INPUTRC": "/dev/null", "LC_ALL": "C.UTF-8",
             "PATH": f"{BUILD}/cli:{BUILD}/daemon:{os.environ['PATH']}"}
 

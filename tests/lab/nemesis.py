@@ -11,7 +11,7 @@ import random
 import time
 
 import netns
-from lab import Failure, check, wait_until
+from lab import PATIENCE_S, Failure, check, wait_until
 
 Fault = collections.namedtuple("Fault", "kind host extra stay pause linger")
 
@@ -101,7 +101,8 @@ class Nemesis:
                 raise Failure(f"{s['slots']} {s['recovery']} {s['reasons']}")
             return time.monotonic() - since >= WHOLE_FOR_S
         try:
-            wait_until(whole, WHOLE_S, "all slots whole again after a fault")
+            wait_until(whole, WHOLE_S, "all slots whole again after a fault",
+                       0 if self.lingering else PATIENCE_S)
         except Failure:
             if not self.lingering:
                 raise

@@ -6,12 +6,12 @@ import random
 import re
 import threading
 
-from lab import Failure, check, wait_until
+from lab import PROGRAMS, Failure, check, wait_until
 
 ID = re.compile(rb"[0-9abcdefghjkmnpqrstvwxyz]{26}\n")
 DONORS = ("birch", "cedar", "dogwood")
 KIB, MIB = 1 << 10, 1 << 20
-OP_DEADLINE_S = 45  # an operation's 30 s, and the command's own work
+OP_DEADLINE_S = 90  # an operation's 30 s, and the command's own work
 
 
 def data_of(seed, size):
@@ -26,6 +26,13 @@ def sha(data):
 def sha_of_file(path):
     with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def nobody_is_seen(host):
+    """A browser that is at work finds no pool."""
+    said = host.run("timeout", "3", PROGRAMS.find("disco-probe"),
+                    "browse").text
+    return "state running" in said and "\t" not in said
 
 
 class Pool:

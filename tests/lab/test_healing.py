@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Copies that are missing, wrong or in the wrong place: made again without
 hurting anybody, and no more of it than there is need for."""
+import os
 import re
 import threading
 
 from exposition import Metrics
-from lab import FULL, check, wait_until
+from lab import FULL, PROGRAMS, check, wait_until
 from pool import KIB, MIB, Ledger, Load, Pool, data_of
 from test_corrupt import rot
 
@@ -161,11 +162,11 @@ def test_divergence(lab):
                    for d in p.donors)
     before = count("donor_entries")
     p.elm.drop("out", p.donors[0])
-    threads = [threading.Thread(target=p.elm.run, args=(
-        "timeout", "-s", "KILL", "6", *command(p, f"half{i}")),
-        kwargs={"stdin": data_of(f"half{i}", 5000)}) for i in range(12)]
-    for t in threads:
-        t.start()
+    path = os.path.join(p.elm.dir, "half")
+    with open(path, "wb") as f:
+        f.write(data_of("half", 5000))
+    clients = [p.elm.spawn(f"half{i}", PROGRAMS.find("lanram"), "store", path)
+               for i in range(12)]
 
     def differ():
         return any("copies differed" in d.daemons["donor"].log_text()
@@ -177,8 +178,8 @@ def test_divergence(lab):
                                      p.donors[0].ip).out.strip(), 20,
                "its machine gives up what it had still to send")
     p.elm.undrop()
-    for t in threads:
-        t.join()
+    for c in clients:
+        c.kill()
     p.elm.start("requester")
     wait_until(differ, 40, "the copies were compared and settled")
     wait_until(lambda: count("donor_repaired_total") > 0, 40,
@@ -187,11 +188,6 @@ def test_divergence(lab):
           "no donor refused another's repair")
     p.wait_whole(45, donors=3)
     ledger.verify()
-
-
-def command(pool, name):
-    from lab import PROGRAMS
-    return (PROGRAMS.find("lanram"), "store", "-", "--name", name)
 
 
 def test_saturated(lab):

@@ -50,10 +50,10 @@ static void turn(struct daemon *d)
 
 #define UNTIL(d, cond)                                              \
 	do {                                                        \
-		uint64_t end_ns = uv_hrtime() + 15000000000u;       \
+		uint64_t end_ns = uv_hrtime() + 60000000000u;       \
 		while (!(cond)) {                                   \
 			if (uv_hrtime() > end_ns)                   \
-				fail_msg("not in 15 s: %s", #cond); \
+				fail_msg("not in 60 s: %s", #cond); \
 			turn(d);                                    \
 		}                                                   \
 	} while (0)
@@ -304,12 +304,12 @@ static void test_no_daemon(void **state)
 	uint64_t t = uv_hrtime();
 
 	connect_to(d);
-	begin_get(d, 0, 9000, &r);
+	begin_get(d, 0, 30000, &r);
 	UNTIL(d, r.calls);
 	assert_int_equal(r.r.err, LR_E_NO_DAEMON);
 	assert_non_null(strstr(r.text, d->path));
 	assert_non_null(strstr(r.text, "sudo systemctl start lanram-"));
-	assert_true(uv_hrtime() - t < 5000000000u);
+	assert_true(uv_hrtime() - t < 20000000000u);
 	memset(&r, 0, sizeof r);
 	d->relay->ops->ask(d->relay, LR_M_STATUS, "\0\0\0", 4, 5000, ask_cb,
 			   &r);
