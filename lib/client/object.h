@@ -124,6 +124,9 @@ void lr_explain_lost(const struct lr_object_env *env, const uint16_t *slots,
 /* The sentence for a failed operation of one entry: `ref` and what is told. */
 void lr_text_entry(enum lr_err err, const char *ref, const char *detail,
 		   char *out, size_t cap);
+/* What to do where `who`, as donors are told of, is waited for; true: it is
+ * silent. */
+bool lr_text_retry(const char *who, char *out, size_t cap);
 /* The text of an ERROR or DONE frame; "" when there is none. */
 void lr_text_of_frame(const struct lr_frame *f, char *out, size_t cap);
 

@@ -59,24 +59,38 @@ static void first_name(const char *who, char *out, size_t cap)
 		    cap);
 }
 
-static void unreachable(const char *ref, const char *what, const char *who,
-			char *out, size_t cap)
+bool lr_text_retry(const char *who, char *out, size_t cap)
 {
+	bool silent = strstr(who, "silent") != NULL;
 	char name[LR_NAME_MAX];
 
 	first_name(who, name, sizeof name);
-	if (!strstr(who, "silent"))
+	if (silent)
 		snprintf(out, cap,
-			 "%s cannot be read now%s%s%s%s. Retry; `lanram "
-			 "status` tells how the pool is",
-			 ref, what[0] || who[0] ? ": " : "", what,
-			 what[0] && who[0] ? " cannot be reached: " : "", who);
+			 "Start %s and retry; if its RAM is gone: lanram "
+			 "forget %s",
+			 name, name);
 	else
 		snprintf(out, cap,
-			 "%s cannot be read now: %s %s only on %s. Start %s "
-			 "and retry; if its RAM is gone: lanram forget %s",
-			 ref, what[0] ? what : "it", what[0] ? "are" : "is",
-			 who, name, name);
+			 "Retry; `lanram status` tells how the pool is");
+	return silent;
+}
+
+static void unreachable(const char *ref, const char *what, const char *who,
+			char *out, size_t cap)
+{
+	char retry[2 * LR_NAME_MAX + 64];
+
+	if (!lr_text_retry(who, retry, sizeof retry))
+		snprintf(out, cap, "%s cannot be read now%s%s%s%s. %s", ref,
+			 what[0] || who[0] ? ": " : "", what,
+			 what[0] && who[0] ? " cannot be reached: " : "", who,
+			 retry);
+	else
+		snprintf(out, cap,
+			 "%s cannot be read now: %s %s only on %s. %s", ref,
+			 what[0] ? what : "it", what[0] ? "are" : "is", who,
+			 retry);
 }
 
 /* detail: "12 of 4,812 chunks|birch, silent for 40 s", or one part of it. */

@@ -76,7 +76,9 @@ static enum lanram_err fail(struct waiting *w, const char *what,
 {
 	const char *who = w->text;
 	char text[LR_OBJECT_TEXT + 512]; /* a name, and who */
+	char retry[2 * LR_NAME_MAX + 64];
 
+	lr_text_retry(who, retry, sizeof retry);
 	switch (w->err) {
 	case LR_E_ABSENT:
 		snprintf(text, sizeof text, "no %s \"%s\"", what, name);
@@ -109,8 +111,9 @@ static enum lanram_err fail(struct waiting *w, const char *what,
 	case LR_E_TIMEOUT:
 		snprintf(text, sizeof text,
 			 "%s \"%s\" cannot be reached now%s%s. Nothing was "
-			 "changed",
-			 what, name, who[0] ? ", waiting for " : "", who);
+			 "changed. %s",
+			 what, name, who[0] ? ", waiting for " : "", who,
+			 retry);
 		break;
 	default:
 		snprintf(text, sizeof text, "%s", who);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Donors die, stop and leave: no acknowledged object is lost while a copy is
 left, no wrong byte is ever given, and every operation ends in time."""
+import concurrent.futures
 import signal
 import time
 
@@ -76,11 +77,16 @@ def kill_two(p, ledger, n=60):
     return names, inside, others
 
 
-def expect_waiting(p, names, inside):
-    """Not lost yet, for all that is known: exit 4, naming who is awaited."""
-    for i in inside[:3]:
-        r = p.elm.lanram("retrieve", i, expect=4)
-        check(any(n in r.err for n in names), f"names the donors: {r}")
+def expect_waiting(p, names, inside, more=()):
+    """Not lost yet, for all that is known: exit 4, naming who is awaited and
+    what to do. All at once, as each waits for its deadline."""
+    def waits(args):
+        r = p.elm.lanram(*args, expect=4)
+        check(any(f"lanram forget {n}" in r.err for n in names),
+              f"names the donors: {r}")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(waits, [("retrieve", i) for i in inside[:3]] +
+                      list(more)))
 
 
 def expect_lost(p, ledger, inside, others):
@@ -138,14 +144,37 @@ def test_all_copies_come_back_empty(lab):
 
 
 def test_all_copies_forgotten(lab):
-    """The same, and the admin says that they will not come back."""
+    """The same, and the admin says that they will not come back. Registers
+    and names tell as objects do."""
     p = Pool(lab)
     ledger = Ledger(p)
+    h, keys = p.elm, [f"k{i}" for i in range(9)]
+    for k in keys:
+        h.lanram("register", "write", k, "1")
+        h.lanram("name", "set", k, "1")
     names, inside, others = kill_two(p, ledger)
-    expect_waiting(p, names, inside)
+
+    def away(kind, verb):
+        """Those whose slots are away: their answers take long."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            codes = pool.map(lambda k: h.lanram(kind, verb, k,
+                                                expect=(0, 4)).code, keys)
+        return [k for k, code in zip(keys, codes) if code == 4]
+    regs, entries = away("register", "read"), away("name", "get")
+    more = [("register", verb, k, *value) for k in regs[:1]
+            for verb, value in (("read", ()), ("write", ("2",)),
+                                ("remove", ()))] + \
+           [("name", verb, k, *value) for k in entries[:1]
+            for verb, value in (("get", ()), ("set", ("2",)),
+                                ("remove", ()))]
+    expect_waiting(p, names, inside, more)
     for name in names:
         p.anvil.lanram("forget", name)
     expect_lost(p, ledger, inside, others)
+    for k in regs:
+        check("lost" in h.lanram("register", "read", k, expect=7).err, k)
+    for k in entries:
+        check("lost" in h.lanram("name", "get", k, expect=7).err, k)
 
 
 def test_all_donors_killed(lab):
