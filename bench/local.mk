@@ -2,7 +2,9 @@
 # Measurements; make check builds them so that they stay in step.
 check_PROGRAMS += bench/churn bench/kv bench/stream bench/swarm
 bench_churn_SOURCES = bench/churn.c bench/churn.h bench/churn_pool.c bench/churn_store.c
-bench_churn_LDADD = lib/store/liblrstore.la lib/client/liblanram.la lib/core/liblrcore.la $(XXHASH_LIBS) -lm
+bench_churn_LDADD = lib/store/liblrstore.la lib/client/liblanram.la \
+	lib/wire/liblrwire.la lib/core/liblrcore.la $(XXHASH_LIBS) \
+	$(OPENSSL_LIBS) -lm
 bench_kv_SOURCES = bench/kv.c bench/kv.h bench/kv_lanram.c bench/kv_peers.c
 bench_kv_LDADD = lib/client/liblanram.la
 bench_stream_SOURCES = bench/stream.c

@@ -194,12 +194,13 @@ static void pass_on(struct lr_forwards *f, struct job *j, struct hop *h,
 {
 	struct lr_link *link = link_to(f, h->inc, j->slot);
 	struct lr_pin *pin = link ? lr_store_pin(f->s->store, e) : NULL;
-	struct lr_bulk bulk = { e->value, e->bytes, lr_store_unpin, pin };
+	struct lr_bulk bulk = { e->value, e->bytes,
+				pin ? lr_store_unpin : NULL, pin };
 	struct lr_msg_forward to = *m;
 
 	h->j = j;
 	h->err = LR_E_UNREACHABLE;
-	if (!pin)
+	if (!link)
 		return;
 	if (to.deadline_ms > HOP_MS)
 		to.deadline_ms = HOP_MS;

@@ -59,13 +59,16 @@ void lr_reports_free(struct lr_reports *r)
 	free(r);
 }
 
-bool lr_object_of_entry(const struct lr_entry *e, struct lr_rec_object *ret)
+bool lr_shard_object(struct lr_shard *s, unsigned slot, struct lr_entry *e,
+		     struct lr_rec_object *ret)
 {
 	static _Thread_local struct lr_manifest m; /* the name lives here */
 	struct lr_reader rd;
 
 	if (e->kind != LR_KIND_MANIFEST || e->state != LR_FOUND_VALUE ||
 	    e->tag.ts == LR_TS_OPEN)
+		return false;
+	if (!e->value && !lr_store_get(s->store, slot, &e->id, e))
 		return false;
 	rd = lr_reader(e->value, e->bytes);
 	if (!lr_dec_manifest(&rd, &m))
@@ -180,7 +183,7 @@ static void send_list(struct lr_reports *r, unsigned n)
 		got = lr_store_scan(r->s->store, n, first ? NULL : &after, page,
 				    PAGE);
 		for (size_t i = 0; i < got; i++)
-			if (lr_object_of_entry(&page[i], &rec))
+			if (lr_shard_object(r->s, n, &page[i], &rec))
 				lr_enc_rec_object(&w, &rec);
 		if (got)
 			after = page[got - 1].id;
@@ -229,7 +232,7 @@ static void enc_change(struct lr_reports *r, const struct change *c,
 		rec = (struct lr_rec_object){ .state = LR_OBJECT_GONE,
 					      .id = c->id,
 					      .name = lr_str("") };
-	else if (!lr_object_of_entry(&e, &rec))
+	else if (!lr_shard_object(r->s, c->slot, &e, &rec))
 		return;
 	lr_enc_rec_object(w, &rec);
 }

@@ -82,12 +82,10 @@ static void reply_value(struct lr_shard_link *l, uint64_t req,
 			const struct lr_msg_get_r *m, const struct lr_entry *e)
 {
 	struct lr_pin *pin = lr_store_pin(l->s->store, e);
-	struct lr_bulk bulk = { e->value, e->bytes, lr_store_unpin, pin };
+	struct lr_bulk bulk = { e->value, e->bytes,
+				pin ? lr_store_unpin : NULL, pin };
 
-	if (pin)
-		LR_SEND(l->link, GET_R, get_r, req, m, &bulk);
-	else
-		lr_link_send_error(l->link, req, LR_E_NO_MEMORY, "");
+	LR_SEND(l->link, GET_R, get_r, req, m, &bulk);
 }
 
 /* A copy that rotted is no copy: it is marked, and fetched again. */
@@ -223,7 +221,7 @@ static void find_in_slot(struct lr_shard *s, unsigned slot,
 		n = lr_store_scan(s->store, slot, after, page, 64);
 		for (size_t i = 0; i < n && w->cap - w->len > 512; i++)
 			if (lr_prefix_matches(p, &page[i].id) &&
-			    lr_object_of_entry(&page[i], &rec))
+			    lr_shard_object(s, slot, &page[i], &rec))
 				lr_enc_rec_object(w, &rec);
 		after = &page[63].id;
 	} while (n == 64);

@@ -189,8 +189,9 @@ bool lr_shard_unshelve(struct lr_shard *s, unsigned slot,
 		       const struct lr_entry *e);
 
 /* report.c: the row of a closed object; false: the entry is none. Its texts
- * live until the next call. */
-bool lr_object_of_entry(const struct lr_entry *e, struct lr_rec_object *ret);
+ * live until the next call. What was listed without its value gets it. */
+bool lr_shard_object(struct lr_shard *s, unsigned slot, struct lr_entry *e,
+		     struct lr_rec_object *ret);
 
 struct lr_pull *lr_pull_new(struct lr_shard *s);
 void lr_pull_slot(struct lr_pull *p, unsigned slot); /* (re)start or stop */

@@ -96,15 +96,19 @@ static void put_tomb(struct lr_sweep *w, const struct lr_id *id, uint8_t kind,
 	w->env.entries->ops->put(w->env.entries, &p, tombed_cb, w);
 }
 
-static void expire(struct lr_sweep *w, const struct lr_entry *e)
+static void expire(struct lr_sweep *w, const struct lr_id *id)
 {
-	struct lr_reader r = lr_reader(e->value, e->bytes);
+	struct lr_reader r;
 	struct lr_manifest m;
+	struct lr_entry e;
 
+	if (!lr_store_get(w->s->store, lr_id_slot(id), id, &e))
+		return;
+	r = lr_reader(e.value, e.bytes);
 	if (!lr_dec_manifest(&r, &m))
 		return;
 	w->out++;
-	lr_object_tombs(&w->env, &e->id, m.chunks, swept_cb, w);
+	lr_object_tombs(&w->env, id, m.chunks, swept_cb, w);
 }
 
 /* OK, or an open manifest: it is there. ABSENT: by the ALL rule. LOST with
@@ -158,7 +162,7 @@ static void look_at(struct lr_sweep *w, const struct lr_entry *e, uint64_t now,
 		put_tomb(w, &e->id, e->kind, LR_PUT_IF_OPEN);
 	else if (e->kind == LR_KIND_MANIFEST && e->expires_ms &&
 		 e->expires_ms <= unix_ms)
-		expire(w, e);
+		expire(w, &e->id);
 	else if (e->kind == LR_KIND_CHUNK && old)
 		ask_parent(w, e);
 }

@@ -13,6 +13,7 @@
 
 #define STEP_BYTES	  (64u << 10)
 #define TOUCH_BYTES	  (64u << 10)
+#define AHEAD_BYTES	  (256u << 10)
 #define PAGE_BYTES	  4096u
 #define MAKE_ROOM_VICTIMS 64u
 
@@ -112,7 +113,7 @@ static bool cold_takes(struct lr_store *s, uint32_t size)
 /* False: out of memory. */
 static bool move(struct lr_store *s, const struct lr_record *r, uint32_t size)
 {
-	struct lr_index *ix = &s->slots[lr_record_slot(r)];
+	struct lr_index *ix = &s->slots[r->slot];
 	uint32_t hash = lr_index_hash(s, &r->id);
 	uint64_t *place;
 
@@ -133,7 +134,7 @@ static bool move(struct lr_store *s, const struct lr_record *r, uint32_t size)
 static bool is_sane(const struct lr_store *s, const struct lr_record *r)
 {
 	return s->victim_at + lr_record_size(r) <= s->victim->fill &&
-	       lr_record_slot(r) < 2 * s->nslots;
+	       r->slot < 2 * s->nslots;
 }
 
 /* One step. False: out of memory, to be tried again later. */
@@ -262,34 +263,47 @@ static uint64_t now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* The next segment is made and touched while this one fills, so that no put
- * waits for the host. True: there is more to touch. */
+/* True: time is up before all is touched. */
+static bool touch(struct lr_segment *seg, uint32_t end, uint64_t end_us)
+{
+	uint32_t at = seg->touched > seg->fill ? seg->touched : seg->fill;
+
+	at = (at + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+	for (; at < end; at += PAGE_BYTES) {
+		*(volatile uint8_t *)lr_segment_at(seg, at) = 0;
+		seg->touched = at + PAGE_BYTES;
+		if (at % TOUCH_BYTES == 0 && now_us() >= end_us)
+			return true;
+	}
+	return false;
+}
+
+static struct lr_segment *spare(struct lr_store *s)
+{
+	if (!s->spare && lr_log_may_open(s))
+		s->spare = lr_segment_open(s, LR_SEG_SPARE);
+	return s->spare;
+}
+
+/* No put shall wait for the host: twice what was put since the last call is
+ * made ready, in the next segment, too. */
 static bool touch_ahead(struct lr_store *s, uint64_t end_us)
 {
-	struct lr_segment *seg = s->spare;
+	uint64_t ahead = AHEAD_BYTES + 2 * s->appended;
+	uint32_t left;
 
-	if (!s->head || s->head->fill < LR_SEGMENT_BYTES / 2)
+	s->appended = 0;
+	if (!s->head)
 		return false;
-	if (!seg) {
-		if (!lr_log_may_open(s))
-			return false;
-		seg = lr_segment_open(s, LR_SEG_SPARE);
-		if (!seg)
-			return false;
-		seg->touched = PAGE_BYTES;
-		s->spare = seg;
-	}
-	while (seg->touched < LR_SEGMENT_BYTES) {
-		uint32_t at = seg->touched & ~(PAGE_BYTES - 1);
-		uint32_t end = at + TOUCH_BYTES;
-
-		for (; at < end && at < LR_SEGMENT_BYTES; at += PAGE_BYTES)
-			*(volatile uint8_t *)lr_segment_at(seg, at) = 0;
-		seg->touched = at;
-		if (now_us() >= end_us)
-			break;
-	}
-	return seg->touched < LR_SEGMENT_BYTES;
+	left = lr_segment_left(s->head);
+	if (ahead <= left)
+		return touch(s->head, s->head->fill + (uint32_t)ahead, end_us);
+	if (touch(s->head, LR_SEGMENT_BYTES, end_us))
+		return true;
+	ahead -= left;
+	if (ahead > LR_SEGMENT_BYTES)
+		ahead = LR_SEGMENT_BYTES;
+	return spare(s) && touch(s->spare, (uint32_t)ahead, end_us);
 }
 
 bool lr_store_clean(struct lr_store *s, unsigned budget_us, bool eager)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the parts of the store share.
  *
- * A record is a 64-byte header and its value, padded to 8 bytes, in a segment.
- * The index of its slot holds an 8-byte reference to it. A record is dead when
- * no index points at it: there is nothing else to keep up to date.
+ * A record (record.h) is in a segment, and the index of its slot holds an
+ * 8-byte reference to it. It is dead when no index points at it: there is
+ * nothing else to keep up to date.
  *
  * Room: with N segments allowed by the limit, puts stop at N - 1, so that the
  * cleaner can always open one more, move a victim's survivors into it and give
@@ -13,8 +13,9 @@
 
 #include <assert.h>
 
-#include "core/terms.h"
-#include "store/store.h"
+#include <openssl/types.h>
+
+#include "store/record.h"
 #include "wire/messages.h"
 
 #define LR_SEGMENT_MAGIC 0x6c72736567u
@@ -26,7 +27,7 @@ enum lr_segment_role {
 	LR_SEG_HEAD,   /* puts append here */
 	LR_SEG_COLD,   /* the cleaner appends here */
 	LR_SEG_VICTIM, /* the cleaner is moving its survivors */
-	LR_SEG_SPARE,  /* empty, its RAM already touched */
+	LR_SEG_SPARE,  /* empty, its RAM touched, or the next puts' part */
 };
 
 /* Stands at the start of its 8 MiB, which are aligned to 8 MiB: found from any
@@ -38,27 +39,14 @@ struct lr_segment {
 	uint32_t fill; /* where the next record goes, from the start */
 	uint32_t live; /* bytes of records that an index points at */
 	uint32_t pins;
-	uint32_t touched; /* SPARE: bytes whose RAM is there already */
+	uint32_t touched; /* RAM is there up to this, or to `fill` */
 	uint8_t role;	  /* LR_SEG_* */
 	bool stuck;	  /* a record in it is damaged: not to be moved */
 	uint8_t pad[22];
 };
 
-struct lr_record {
-	struct lr_id id;
-	uint64_t ts, writer;
-	uint64_t sum;
-	uint64_t expires_ms;
-	uint64_t stored; /* slot << 48 | milliseconds */
-	uint32_t seq;
-	uint32_t what; /* state << 28 | kind << 20 | bytes of the value */
-	uint8_t value[];
-};
-
 _Static_assert(sizeof(struct lr_segment) == LR_SEGMENT_HEAD,
 	       "records stay aligned");
-_Static_assert(sizeof(struct lr_record) == 64, "the cost of an entry");
-_Static_assert(LR_BULK_MAX < 1u << 20, "fits lr_record.what");
 
 /* One slot: open addressing, 2^log2 references; 0 is an empty place. */
 struct lr_index {
@@ -82,7 +70,11 @@ struct lr_store {
 	uint32_t segs_cap;
 	uint32_t nsegs; /* mapped, the spare included */
 	struct lr_segment *head, *cold, *victim, *spare; /* or NULL */
+	uint64_t appended;  /* bytes, since RAM was touched ahead of them */
 	uint32_t victim_at; /* its records before this were seen to */
+	EVP_MD_CTX *sha256;
+	struct lr_owners owners;
+	uint8_t whole[LR_WHOLE_MAX]; /* the value that was unpacked last */
 };
 
 /* --- references: hash (24 bits), segment (20), offset / 8 (20) ----------- */
@@ -114,30 +106,6 @@ static inline struct lr_record *lr_ref_record(const struct lr_store *s,
 	return lr_segment_at(lr_ref_segment(s, ref),
 			     (uint32_t)(ref << 3) & (LR_SEGMENT_BYTES - 1));
 }
-
-/* --- records ------------------------------------------------------------ */
-
-static inline uint32_t lr_record_bytes(uint32_t value_bytes)
-{
-	return ((uint32_t)sizeof(struct lr_record) + value_bytes + 7) & ~7u;
-}
-static inline uint32_t lr_record_value(const struct lr_record *r)
-{
-	return r->what & ((1u << 20) - 1);
-}
-static inline uint32_t lr_record_size(const struct lr_record *r)
-{
-	return lr_record_bytes(lr_record_value(r));
-}
-static inline uint8_t lr_record_state(const struct lr_record *r)
-{
-	return (uint8_t)(r->what >> 28);
-}
-static inline unsigned lr_record_slot(const struct lr_record *r)
-{
-	return (unsigned)(r->stored >> 48);
-}
-void lr_record_read(const struct lr_record *r, struct lr_entry *ret);
 
 /* --- segment.c ---------------------------------------------------------- */
 
@@ -185,7 +153,8 @@ uint64_t lr_log_cap(const struct lr_store *s, uint64_t extra, bool reserve);
 enum lr_err lr_log_room(struct lr_store *s, uint32_t need, bool over);
 /* Into s->head, which has the room; the reference. */
 uint64_t lr_log_append(struct lr_store *s, unsigned slot, uint32_t hash,
-		       const struct lr_entry *e, uint64_t now_ms);
+		       const struct lr_entry *e, const struct lr_form *f,
+		       uint64_t now_ms);
 /* No index points at it any more. */
 void lr_log_kill(struct lr_store *s, struct lr_index *ix, uint64_t ref);
 void lr_log_count(struct lr_store *s, struct lr_index *ix,

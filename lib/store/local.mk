@@ -6,9 +6,12 @@ lib_store_liblrstore_la_SOURCES = \
 	lib/store/index.c \
 	lib/store/internal.h \
 	lib/store/log.c \
+	lib/store/pack.c \
+	lib/store/record.c \
+	lib/store/record.h \
 	lib/store/scan.c \
 	lib/store/segment.c \
 	lib/store/shelf.c \
 	lib/store/store.c \
 	lib/store/store.h
-lib_store_liblrstore_la_LIBADD = $(XXHASH_LIBS)
+lib_store_liblrstore_la_LIBADD = $(XXHASH_LIBS) $(OPENSSL_LIBS)

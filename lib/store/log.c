@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log: where the next record goes, and what happens when one dies. */
-#include <string.h>
-
 #include "store/internal.h"
 
 /* Of the segments open to puts. Above it each put would move twenty times its
@@ -103,56 +101,26 @@ enum lr_err lr_log_room(struct lr_store *s, uint32_t need, bool over)
 	return err;
 }
 
-static void record_write(struct lr_record *r, unsigned slot,
-			 const struct lr_entry *e, uint32_t bytes,
-			 uint64_t now_ms)
-{
-	r->id = e->id;
-	r->ts = e->tag.ts;
-	r->writer = e->tag.writer;
-	r->seq = e->tag.seq;
-	r->sum = e->sum;
-	r->expires_ms = e->expires_ms;
-	r->stored = (uint64_t)slot << 48 | (now_ms & (UINT64_MAX >> 16));
-	r->what = (uint32_t)e->state << 28 | (uint32_t)e->kind << 20 | bytes;
-	if (bytes)
-		memcpy(r->value, e->value, bytes);
-}
-
-void lr_record_read(const struct lr_record *r, struct lr_entry *ret)
-{
-	*ret = (struct lr_entry){
-		.id = r->id,
-		.tag = {.ts = r->ts, .writer = r->writer, .seq = r->seq},
-		.kind = (uint8_t)(r->what >> 20),
-		.state = lr_record_state(r),
-		.bytes = lr_record_value(r),
-		.expires_ms = r->expires_ms,
-		.sum = r->sum,
-		.stored_ms = r->stored & (UINT64_MAX >> 16),
-		.value = r->value,
-	};
-}
-
 uint64_t lr_log_append(struct lr_store *s, unsigned slot, uint32_t hash,
-		       const struct lr_entry *e, uint64_t now_ms)
+		       const struct lr_entry *e, const struct lr_form *f,
+		       uint64_t now_ms)
 {
-	uint32_t bytes = e->state == LR_FOUND_VALUE ? e->bytes : 0;
-	uint32_t size = lr_record_bytes(bytes);
+	uint32_t size = lr_form_size(f);
 	struct lr_segment *seg = s->head;
 	uint32_t at = seg->fill;
 
 	assert(fits(seg, size));
-	record_write(lr_segment_at(seg, at), slot, e, bytes, now_ms);
+	lr_record_write(lr_segment_at(seg, at), slot, e, f, now_ms);
 	seg->fill += size;
 	seg->live += size;
+	s->appended += size;
 	return lr_ref(hash, seg->no, at);
 }
 
 void lr_log_count(struct lr_store *s, struct lr_index *ix,
 		  const struct lr_record *r, bool add)
 {
-	bool tomb = lr_record_state(r) == LR_FOUND_TOMB;
+	bool tomb = r->state == LR_FOUND_TOMB;
 	uint32_t one = add ? 1 : UINT32_MAX; /* adding it takes one away */
 	uint64_t size = lr_record_size(r);
 

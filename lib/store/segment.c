@@ -165,6 +165,8 @@ struct lr_pin *lr_store_pin(struct lr_store *s, const struct lr_entry *e)
 	uintptr_t low = at & (LR_SEGMENT_BYTES - 1);
 	struct lr_segment *seg = (void *)(at - low);
 
+	if (e->value == s->whole)
+		return NULL;
 	assert(seg->magic == LR_SEGMENT_MAGIC && seg->store == s);
 	seg->pins++;
 	return (struct lr_pin *)seg;

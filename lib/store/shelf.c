@@ -15,7 +15,7 @@ static struct lr_index *shelf_of(const struct lr_store *s, unsigned slot)
 
 static void move_to(struct lr_record *r, unsigned slot)
 {
-	r->stored = (uint64_t)slot << 48 | (r->stored & (UINT64_MAX >> 16));
+	r->slot = slot & ((1u << 15) - 1);
 }
 
 static void drop_all(struct lr_store *s, struct lr_index *ix)
@@ -43,7 +43,7 @@ static void shelve_one(struct lr_store *s, struct lr_index *from,
 	struct lr_record *r = lr_ref_record(s, ref);
 	uint64_t *there = lr_index_find(s, to, lr_ref_hash(ref), &r->id);
 
-	if (lr_record_state(r) != LR_FOUND_VALUE ||
+	if (r->state != LR_FOUND_VALUE ||
 	    (there && !is_newer(r, lr_ref_record(s, *there))) ||
 	    (!there && lr_index_needs_growth(to) && !lr_index_grow(s, to))) {
 		lr_log_kill(s, from, ref);
@@ -77,7 +77,7 @@ bool lr_store_shelved(struct lr_store *s, unsigned slot,
 					      lr_index_hash(s, id), id);
 
 	if (place)
-		lr_record_read(lr_ref_record(s, *place), ret);
+		lr_record_whole(s, lr_ref_record(s, *place), ret);
 	return place != NULL;
 }
 
@@ -98,7 +98,8 @@ bool lr_store_unshelve(struct lr_store *s, unsigned slot,
 	r = lr_ref_record(s, ref);
 	lr_log_count(s, from, r, false);
 	lr_index_remove(s, from, place);
-	r->stored = (uint64_t)slot << 48 | (now_ms & (UINT64_MAX >> 16));
+	move_to(r, slot);
+	lr_record_set_stored(r, now_ms);
 	lr_log_count(s, to, r, true);
 	if (there) {
 		lr_log_kill(s, to, *there);

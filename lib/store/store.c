@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include <openssl/evp.h>
+
 #include "core/sum.h"
 #include "store/internal.h"
 
@@ -11,11 +13,15 @@ struct lr_store *lr_store_new(unsigned nslots, uint64_t limit)
 {
 	struct lr_store *s = calloc(1, sizeof(*s));
 
-	assert(nslots > 0 && nslots <= (UINT16_MAX + 1u) / 2);
+	assert(nslots > 0 && nslots <= 1u << 14); /* lr_record.slot */
 	if (!s)
 		return NULL;
 	s->slots = calloc(2 * (size_t)nslots, sizeof(*s->slots));
-	if (!s->slots) {
+	s->sha256 = EVP_MD_CTX_new();
+	if (!s->slots || !s->sha256 ||
+	    !EVP_DigestInit_ex(s->sha256, EVP_sha256(), NULL)) {
+		EVP_MD_CTX_free(s->sha256);
+		free(s->slots);
 		free(s);
 		return NULL;
 	}
@@ -39,6 +45,8 @@ void lr_store_free(struct lr_store *s)
 	for (i = 1; i < s->segs_cap; i++)
 		if (s->segs[i])
 			lr_segment_unmap(s->segs[i]);
+	EVP_MD_CTX_free(s->sha256);
+	free(s->owners.rows);
 	free(s->segs);
 	free(s->slots);
 	free(s);
@@ -100,15 +108,16 @@ enum lr_err lr_store_put(struct lr_store *s, unsigned slot,
 {
 	struct lr_index *ix = &s->slots[slot];
 	uint32_t hash = lr_index_hash(s, &e->id);
-	bool value = e->state == LR_FOUND_VALUE;
+	struct lr_form form;
 	uint64_t *place;
 	enum lr_err err;
 
 	assert(slot < s->nslots && e->bytes <= LR_BULK_MAX);
 	assert(e->state != LR_FOUND_NONE && e->state <= LR_FOUND_BAD);
+	lr_form_of(s, e, &form);
 	place = lr_index_find(s, ix, hash, &e->id);
 	do {
-		err = make_room(s, ix, lr_record_bytes(value ? e->bytes : 0),
+		err = make_room(s, ix, lr_form_size(&form),
 				place ? lr_record_size(
 						lr_ref_record(s, *place)) :
 					0,
@@ -118,7 +127,7 @@ enum lr_err lr_store_put(struct lr_store *s, unsigned slot,
 		return err;
 	/* An entry that was there kept its place, but cleaning may have moved
 	 * what the place refers to. */
-	replace(s, ix, place, lr_log_append(s, slot, hash, e, now_ms));
+	replace(s, ix, place, lr_log_append(s, slot, hash, e, &form, now_ms));
 	return LR_E_OK;
 }
 
@@ -138,7 +147,7 @@ bool lr_store_get(struct lr_store *s, unsigned slot, const struct lr_id *id,
 	const struct lr_record *r = find(s, slot, id);
 
 	if (r)
-		lr_record_read(r, ret);
+		lr_record_whole(s, r, ret);
 	return r != NULL;
 }
 
@@ -146,11 +155,13 @@ void lr_store_touch(struct lr_store *s, unsigned slot, const struct lr_id *id,
 		    const struct lr_tag *tag, uint64_t now_ms)
 {
 	struct lr_record *r = find(s, slot, id);
+	struct lr_entry e;
 
-	if (!r || r->ts != tag->ts || r->writer != tag->writer ||
-	    r->seq != tag->seq)
+	if (!r)
 		return;
-	r->stored = (uint64_t)slot << 48 | (now_ms & (UINT64_MAX >> 16));
+	lr_record_read(r, &e);
+	if (lr_tag_cmp(&e.tag, tag) == 0)
+		lr_record_set_stored(r, now_ms);
 }
 
 bool lr_store_verify(const struct lr_entry *e)

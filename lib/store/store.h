@@ -26,7 +26,8 @@ struct lr_entry {
 	uint32_t bytes;	     /* of the value; 0 for TOMB and BAD */
 	uint64_t expires_ms; /* Unix time; 0 = never */
 	uint64_t sum;	     /* XXH3, 64 bits, of the value */
-	uint64_t stored_ms;  /* CLOCK_BOOTTIME, when stored or touched here */
+	uint64_t stored_ms;  /* CLOCK_BOOTTIME, when stored or touched here,
+			      * or up to 63 ms later */
 	const void *value;   /* valid until the next call, unless pinned */
 };
 
@@ -66,12 +67,14 @@ bool lr_store_get(struct lr_store *s, unsigned slot, const struct lr_id *id,
 /* Recomputes the checksum; false: the value is corrupt. */
 bool lr_store_verify(const struct lr_entry *e);
 /* Pins the value of an entry that lr_store_get gave just now. Unpinning is
- * cheap; a dropped or cleaned segment returns to the host at the last unpin. */
+ * cheap; a dropped or cleaned segment returns to the host at the last unpin.
+ * NULL: a small one, that was put together for this call; copy it. */
 struct lr_pin *lr_store_pin(struct lr_store *s, const struct lr_entry *e);
 void lr_store_unpin(void *pin);
 
 /* Up to `max` entries with IDs above `after` (NULL: from the start), ordered
- * by ID; returns how many. Values are not pinned: use at once. */
+ * by ID; returns how many. Values are not pinned: use at once. Those of small
+ * objects are NULL: lr_store_get. */
 size_t lr_store_scan(struct lr_store *s, unsigned slot,
 		     const struct lr_id *after, struct lr_entry *ret,
 		     size_t max);

@@ -40,14 +40,22 @@ def rot(process, data):
 def test_repaired(lab):
     """One copy rots: the value comes from the other, the rotten one is made
     whole from it, and serves alone when the other has died."""
-    p = Pool(lab)
+    repaired(Pool(lab), SIZE, 1000)
+
+
+def test_repaired_small(lab):
+    """The same for an object that donors keep packed."""
+    repaired(Pool(lab), 64, 0)
+
+
+def repaired(p, size, cut):
     ledger = Ledger(p)
-    object_id = ledger.store(SIZE, "victim")
+    object_id = ledger.store(size, "victim")
     name = ledger.objects[object_id][2]
     wait_until(lambda: object_id in ledger.listed(), 10, "listed")
     sick, well = (p.donor(n).daemons["donor"]
                   for n in ledger.listed()[object_id]["donors"])
-    check(rot(sick, data_of(name, SIZE)[1000:-1000]) > 0,
+    check(rot(sick, data_of(name, size)[cut:size - cut]) > 0,
           "the value is in the donor's memory")
 
     def noticed():

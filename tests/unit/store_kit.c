@@ -52,11 +52,11 @@ struct lr_entry kit_entry(uint64_t key, uint64_t version, uint32_t bytes)
 	fill(key, version, bytes);
 	return (struct lr_entry){
 		.id = kit_id(key),
-		.tag = {.ts = version, .writer = key, .seq = 7},
+		.tag = {.ts = version << 16, .writer = key, .seq = 7},
 		.kind = LR_KIND_CHUNK,
 		.state = LR_FOUND_VALUE,
 		.bytes = bytes,
-		.expires_ms = key ^ version,
+		.expires_ms = key + version,
 		.sum = XXH3_64bits(buffer.byte, bytes),
 		.value = buffer.byte,
 	};
@@ -68,11 +68,11 @@ void kit_assert(const struct lr_entry *e, uint64_t key, uint64_t version,
 	struct lr_id id = kit_id(key);
 
 	assert_memory_equal(&e->id, &id, sizeof(id));
-	assert_int_equal(e->tag.ts, version);
+	assert_int_equal(e->tag.ts, version << 16);
 	assert_int_equal(e->tag.writer, key);
 	assert_int_equal(e->tag.seq, 7);
 	assert_int_equal(e->kind, LR_KIND_CHUNK);
-	assert_int_equal(e->expires_ms, key ^ version);
+	assert_int_equal(e->expires_ms, key + version);
 	assert_int_equal((uintptr_t)e->value % 8, 0);
 	assert_int_equal(e->bytes, bytes);
 	if (e->state != LR_FOUND_VALUE)

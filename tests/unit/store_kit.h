@@ -23,7 +23,7 @@
 #define KIT_SMALL false
 #endif
 
-#define KIT_HEADER 64u
+#define KIT_HEADER 64u /* of an entry with a late ts that expires */
 
 uint64_t kit_random(uint64_t *state);
 struct lr_id kit_id(uint64_t key);

@@ -95,7 +95,7 @@ static void put(uint64_t key, uint8_t state)
 	}
 	m.state[key] = state;
 	m.bytes[key] = bytes;
-	m.version[key] = e.tag.ts;
+	m.version[key] = m.next_version;
 }
 
 static void check_key(uint64_t key)
@@ -153,7 +153,7 @@ static void unshelve(uint64_t key)
 		assert_false(lr_store_unshelve(m.s, slot_of(key), &id, 5));
 		return;
 	}
-	assert_int_equal(e.tag.ts, m.shelf[key]);
+	assert_int_equal(e.tag.ts, m.shelf[key] << 16);
 	kit_assert(&e, key, m.shelf[key], m.shelf_bytes[key]);
 	assert_true(lr_store_unshelve(m.s, slot_of(key), &id, 5));
 	m.state[key] = LR_FOUND_VALUE;
@@ -164,7 +164,7 @@ static void unshelve(uint64_t key)
 
 static void unpin(struct held *h)
 {
-	kit_assert(&h->e, h->key, h->e.tag.ts, h->e.bytes);
+	kit_assert(&h->e, h->key, h->e.tag.ts >> 16, h->e.bytes);
 	lr_store_unpin(h->pin);
 	h->pin = NULL;
 }
