@@ -30,8 +30,8 @@ struct lr_reports {
 	struct told told[LR_SLOTS];
 	bool dirty[LR_SLOTS];
 	unsigned n_dirty, cursor;
-	struct change *changes;
-	size_t n_changes, cap_changes;
+	struct change *changes; /* from `at` to `batch` by slot: being sent */
+	size_t at, batch, n_changes, cap_changes;
 	unsigned out; /* reports not yet acknowledged */
 	uint64_t flush_ms, usage_ms;
 	uint8_t buf[LR_BULK_MAX];
@@ -109,7 +109,7 @@ void lr_reports_slot(struct lr_reports *r, unsigned n)
 void lr_reports_attached(struct lr_reports *r)
 {
 	r->out = 0;
-	r->n_changes = 0;
+	r->at = r->batch = r->n_changes = 0;
 	for (unsigned n = 0; n < LR_SLOTS; n++) {
 		r->told[n].ce = 0;
 		lr_reports_slot(r, n);
@@ -141,13 +141,17 @@ void lr_reports_changed(struct lr_reports *r, unsigned slot,
 }
 
 static void send_lists(struct lr_reports *r);
+static void send_changes(struct lr_reports *r);
 
 void lr_reports_acked(struct lr_reports *r)
 {
 	if (r->out)
 		r->out--;
-	if (r->n_dirty && r->out < window(r) / 2 && r->s->slots_told)
+	if (r->out >= window(r) / 2 || !r->s->slots_told)
+		return;
+	if (r->n_dirty)
 		send_lists(r);
+	send_changes(r);
 }
 
 static void send_report(struct lr_reports *r, unsigned n, unsigned flags,
@@ -237,23 +241,37 @@ static void enc_change(struct lr_reports *r, const struct change *c,
 	lr_enc_rec_object(w, &rec);
 }
 
+/* The next changes of one slot, as many as one report takes. */
+static void send_some(struct lr_reports *r)
+{
+	struct lr_writer w = lr_writer(r->buf, sizeof r->buf);
+	unsigned n = r->changes[r->at].slot;
+
+	for (; r->at < r->batch && r->changes[r->at].slot == n &&
+	       w.cap - w.len > 1024;
+	     r->at++)
+		enc_change(r, &r->changes[r->at], &w);
+	if (is_mine(r, n) && r->told[n].ce)
+		send_report(r, n, 0, &w);
+}
+
+/* What the window does not take waits for answers. */
 static void send_changes(struct lr_reports *r)
 {
-	size_t i = 0;
+	while (r->at < r->batch && r->out < window(r))
+		send_some(r);
+	if (!r->batch || r->at < r->batch)
+		return;
+	r->n_changes -= r->batch;
+	memmove(r->changes, r->changes + r->batch,
+		r->n_changes * sizeof *r->changes);
+	r->at = r->batch = 0;
+}
 
+static void begin_batch(struct lr_reports *r)
+{
 	qsort(r->changes, r->n_changes, sizeof *r->changes, by_slot);
-	while (i < r->n_changes) {
-		struct lr_writer w = lr_writer(r->buf, sizeof r->buf);
-		unsigned n = r->changes[i].slot;
-
-		for (; i < r->n_changes && r->changes[i].slot == n &&
-		       w.cap - w.len > 1024;
-		     i++)
-			enc_change(r, &r->changes[i], &w);
-		if (is_mine(r, n) && r->told[n].ce)
-			send_report(r, n, 0, &w);
-	}
-	r->n_changes = 0;
+	r->batch = r->n_changes;
 }
 
 static void send_usage(struct lr_reports *r)
@@ -277,10 +295,11 @@ void lr_reports_tick(struct lr_reports *r, uint64_t now_ms)
 	if (!r->s->control || !r->s->slots_told)
 		return;
 	send_lists(r);
-	if (now_ms >= r->flush_ms && r->n_changes && r->out < window(r)) {
+	if (now_ms >= r->flush_ms && r->n_changes && !r->batch) {
 		r->flush_ms = now_ms + FLUSH_MS;
-		send_changes(r);
+		begin_batch(r);
 	}
+	send_changes(r);
 	if (now_ms >= r->usage_ms && r->out < window(r)) {
 		r->usage_ms = now_ms + USAGE_MS;
 		send_usage(r);

@@ -5,12 +5,15 @@
 
 #include "store/internal.h"
 
+#define SMALL_GONE UINT16_MAX /* says LR_TS_GONE, of which it is the end */
+
 void lr_form_of(struct lr_store *s, const struct lr_entry *e,
 		struct lr_form *ret)
 {
 	ret->dated = e->expires_ms != 0;
 	ret->packed = lr_pack(s, e, ret);
-	ret->wide = !ret->packed && e->tag.ts > UINT16_MAX;
+	ret->wide = !ret->packed && e->tag.ts >= SMALL_GONE &&
+		    e->tag.ts != LR_TS_GONE;
 	if (ret->packed)
 		return;
 	ret->small = ret->wide ? 0 : (uint16_t)e->tag.ts;
@@ -49,6 +52,8 @@ static uint64_t ts_of(const struct lr_record *r)
 {
 	if (r->packed)
 		return LR_TS_CLOSED;
+	if (r->small == SMALL_GONE)
+		return LR_TS_GONE;
 	return r->wide ? r->words[0] : r->small;
 }
 

@@ -26,7 +26,7 @@ struct lr_record {
 	uint32_t packed : 1; /* ts is LR_TS_CLOSED, and `small` the owner */
 	uint32_t dated : 1;  /* expires_ms is the last word; otherwise never */
 	uint32_t slot : 15;
-	uint32_t wide : 1;   /* ts is the first word; otherwise it is `small` */
+	uint32_t wide : 1;   /* ts is the first word; otherwise `small` has it */
 	uint32_t small : 16;
 	uint64_t words[];
 };

@@ -71,6 +71,32 @@ static void test_put_get(void **state)
 	lr_store_free(s);
 }
 
+/* A ts comes back, whether it is kept short or as a word. */
+static void test_ts(void **state)
+{
+	static const uint64_t all[] = {0, 1, LR_TS_CLOSED, UINT16_MAX - 1,
+				       UINT16_MAX, UINT16_MAX + 1, 1ull << 48,
+				       LR_TS_GONE - 1, LR_TS_GONE};
+	struct lr_store *s = lr_store_new(1, 32 * MIB);
+
+	(void)state;
+	for (unsigned i = 0; i < 9 * 2; i++) {
+		struct lr_entry e = kit_entry(1, 1, 64), got;
+		bool wide = i / 2 >= 4 && i / 2 < 8;
+
+		e.tag.ts = all[i / 2];
+		e.expires_ms = i % 2 ? UINT64_MAX : 0;
+		assert_int_equal(lr_store_put(s, 0, &e, false, 1), LR_E_OK);
+		assert_true(lr_store_get(s, 0, &e.id, &got));
+		assert_int_equal(got.tag.ts, e.tag.ts);
+		assert_int_equal(got.expires_ms, e.expires_ms);
+		assert_memory_equal(got.value, e.value, 64);
+		assert_int_equal(lr_store_usage(s).live,
+				 48 + 64 + 8 * (wide + i % 2));
+	}
+	lr_store_free(s);
+}
+
 /* A TOMB has no value and is counted apart; BAD counts as an entry. */
 static void test_tomb_and_bad(void **state)
 {
@@ -354,6 +380,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put_get),
+		cmocka_unit_test(test_ts),
 		cmocka_unit_test(test_tomb_and_bad),
 		cmocka_unit_test(test_corrupt),
 		cmocka_unit_test(test_full),
