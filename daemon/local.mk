@@ -36,7 +36,7 @@ daemon_liblrdaemon_a_SOURCES = daemon/base.c daemon/base.h \
 	daemon/donor/serve_link.c daemon/donor/metrics.c \
 	daemon/donor/gather.c daemon/donor/shares.c \
 	daemon/donor/forward.c daemon/donor/peer.c daemon/donor/peer.h \
-	daemon/donor/put.c \
+	daemon/donor/put.c daemon/donor/via.c \
 	daemon/requester/requester.c daemon/requester/requester.h \
 	daemon/requester/works.c daemon/requester/metrics.c
 daemon_libs = lib/client/liblrclient.la discovery/liblrdisco.la \

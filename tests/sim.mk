@@ -38,6 +38,7 @@ sim_sources = \
 	tests/sim/sim.c \
 	tests/sim/sim.h \
 	tests/sim/sweep.c \
+	tests/sim/via.c \
 	tests/sim/work.c
 sim_core = $(lib_core_liblrcore_la_SOURCES) lib/wire/cursor.c lib/wire/msg.c \
 	lib/wire/viewcodec.c

@@ -86,9 +86,8 @@ static struct route *route_to(struct lr_forwards *f, uint64_t inc,
 	return r;
 }
 
-/* NULL: it does not stand, or has too much to carry. */
-static struct lr_link *link_to(struct lr_forwards *f, uint64_t inc,
-			       unsigned slot)
+struct lr_link *lr_forwards_link(struct lr_forwards *f, uint64_t inc,
+				 unsigned slot)
 {
 	struct route *r = route_to(f, inc, slot);
 	uint64_t now = lr_now_ms();
@@ -192,7 +191,7 @@ static void hop_cb(struct lr_link *link, enum lr_err err,
 static void pass_on(struct lr_forwards *f, struct job *j, struct hop *h,
 		    const struct lr_msg_forward *m, const struct lr_entry *e)
 {
-	struct lr_link *link = link_to(f, h->inc, j->slot);
+	struct lr_link *link = lr_forwards_link(f, h->inc, j->slot);
 	struct lr_pin *pin = link ? lr_store_pin(f->s->store, e) : NULL;
 	struct lr_bulk bulk = { e->value, e->bytes,
 				pin ? lr_store_unpin : NULL, pin };

@@ -270,6 +270,9 @@ static bool serve(struct lr_shard_link *l, const struct lr_frame *f)
 		s->serving = LR_SERVED_PUT;
 		lr_forwards_serve(s->forwards, l, f);
 		return true;
+	case LR_M_VIA:
+		lr_vias_serve(l, f);
+		return false; /* counted as what it is, where it is served */
 	case LR_M_BAR:
 		lr_updates_serve_bar(l, f);
 		return false; /* goes with a GET */

@@ -45,6 +45,7 @@ static void link_close_cb(struct lr_link *link, enum lr_err why, void *arg)
 	(void)link, (void)why;
 	lr_updates_gone(l->s->updates, l);
 	lr_forwards_gone(l->s->forwards, l);
+	lr_vias_gone(l->s, l);
 	LR_LIST_DEL(l);
 	free(l);
 }
@@ -234,6 +235,7 @@ static void stop(struct lr_shard *s)
 	lr_pull_free(s->pull);
 	lr_updates_free(s->updates);
 	s->updates = NULL;
+	lr_vias_gone(s, NULL);
 	lr_forwards_free(s->forwards);
 	s->forwards = NULL;
 	lr_sweep_free(s->sweep);

@@ -94,6 +94,7 @@ struct lr_shard_link { /* a data link to us */
 struct lr_pull; /* pull.c: what SYNCING slots fetch */
 struct lr_reports; /* report.c: what the coordinator is told of objects */
 struct lr_forwards; /* forward.c: chunks passed on to other copies */
+struct lr_via; /* via.c: a request passed on for a client */
 struct lr_updates; /* update.c: compare-and-set of names */
 struct lr_verified; /* verified.c: when entries were last found intact */
 struct lr_scrub; /* scrub.c: checksums, and do the copies agree */
@@ -124,6 +125,7 @@ struct lr_shard {
 	struct lr_scrub *scrub;
 	struct lr_updates *updates;
 	struct lr_forwards *forwards;
+	struct lr_via *vias;
 	struct lr_verified *verified;
 	struct lr_hist hist, hist_told;
 	enum lr_served serving; /* what is being answered */
@@ -217,6 +219,9 @@ void lr_reports_free(struct lr_reports *r);
 struct lr_updates *lr_updates_new(struct lr_shard *s);
 void lr_updates_serve(struct lr_updates *u, struct lr_shard_link *l,
 		      const struct lr_frame *f);
+/* An UPDATE of these fields, with f's bulk; which slot it is for. */
+bool lr_updates_is_sound(const uint8_t *meta, size_t n,
+			 const struct lr_frame *f, unsigned *ret_slot);
 void lr_updates_serve_bar(struct lr_shard_link *l, const struct lr_frame *f);
 /* That link closes: what it asked for goes on, unanswered. */
 void lr_updates_gone(struct lr_updates *u, const struct lr_shard_link *l);
@@ -228,10 +233,18 @@ void lr_forwards_serve(struct lr_forwards *f, struct lr_shard_link *l,
 		       const struct lr_frame *frame);
 /* That link closes: what is not on its way yet stays here. */
 void lr_forwards_gone(struct lr_forwards *f, const struct lr_shard_link *l);
+/* To the member's shard that has the slot. NULL: it does not stand (yet), or
+ * has too much to carry. */
+struct lr_link *lr_forwards_link(struct lr_forwards *f, uint64_t inc,
+				 unsigned slot);
 /* Drops the links to other donors, with what waits in them. */
 void lr_forwards_hang_up(struct lr_forwards *f);
 void lr_forwards_tick(struct lr_forwards *f, uint64_t now_ms);
 void lr_forwards_free(struct lr_forwards *f);
+
+void lr_vias_serve(struct lr_shard_link *l, const struct lr_frame *f);
+/* That link closes; NULL: any. */
+void lr_vias_gone(struct lr_shard *s, const struct lr_shard_link *l);
 
 struct lr_verified *lr_verified_new(void);
 /* All that the slot holds was found intact; an entry was. */

@@ -336,6 +336,17 @@ static bool is_sound(const struct lr_msg_update *m, const struct lr_frame *f)
 	       m->sum == lr_sum(f->bulk, f->h.bulk);
 }
 
+bool lr_updates_is_sound(const uint8_t *meta, size_t n,
+			 const struct lr_frame *f, unsigned *ret_slot)
+{
+	struct lr_msg_update m;
+
+	if (!lr_dec_update(meta, n, &m) || !is_sound(&m, f))
+		return false;
+	*ret_slot = m.slot;
+	return true;
+}
+
 static void enqueue(struct lr_updates *u, struct lr_shard_link *l,
 		    const struct lr_msg_update *m, const struct lr_frame *f)
 {

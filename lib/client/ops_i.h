@@ -11,6 +11,7 @@ struct lr_dop_ask {
 	struct lr_dop *o;
 	struct lr_link *link;
 	uint64_t handle, member, ce;
+	uint64_t via; /* who passes it on to the member; 0: nobody */
 	uint64_t sent_ns;
 	bool out;
 	uint8_t ask; /* LR_ASK_* */

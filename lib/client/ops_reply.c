@@ -13,7 +13,7 @@ static void measure(struct lr_dop *o, const struct lr_dop_ask *a)
 	struct lr_donor *n = lr_donors_find(o->d, a->member, o->op.slot);
 	uint64_t us = (uv_hrtime() - a->sent_ns) / 1000;
 
-	if (!n || a->ask != LR_ASK_GET)
+	if (!n || a->ask != LR_ASK_GET || a->via)
 		return;
 	if (us > UINT32_MAX / 8)
 		us = UINT32_MAX / 8;
@@ -181,10 +181,11 @@ static bool tell_reply(struct lr_dop *o, const struct lr_dop_ask *a,
 	return true;
 }
 
-/* It does not know FORWARD: from now on it is sent to directly. */
+/* It does not know FORWARD, or VIA: it passes nothing on from now on. */
 static void note_version(struct lr_dop *o, const struct lr_dop_ask *a)
 {
-	struct lr_donor *n = lr_donors_find(o->d, a->member, o->op.slot);
+	struct lr_donor *n = lr_donors_find(
+		o->d, a->via ? a->via : a->member, o->op.slot);
 
 	if (n)
 		n->no_forward = true;
@@ -204,8 +205,10 @@ void lr_dop_reply_cb(struct lr_link *link, enum lr_err err,
 	if (o->over) {
 		/* told already */
 	} else if (err && f) {
-		if (err == LR_E_VERSION && a->forward)
+		if (err == LR_E_VERSION && (a->forward || a->via)) {
 			note_version(o, a);
+			r.err = LR_E_BUSY; /* certainly not done */
+		}
 		lr_op_reply(&o->op, a->member, a->ce, &r, now);
 		lr_dop_step(o);
 	} else if (err) {

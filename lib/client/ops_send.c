@@ -5,6 +5,11 @@
 #include "client/entry_msg.h"
 #include "core/sum.h"
 
+/* So long does a link stay away before its member is asked through another:
+ * who died has left the view, or is not called up any more, by then. */
+#define VIA_AFTER_MS 1000u
+#define VIA_META_MAX 256u
+
 /* From the depths of a link: the callback has to wait for the timer. */
 static void released_cb(void *owner)
 {
@@ -15,6 +20,26 @@ static void released_cb(void *owner)
 		lr_direct_arm(o->d, 0);
 }
 
+static uint64_t request(struct lr_dop_ask *a, unsigned type, lr_enc_any enc,
+			const void *msg, const struct lr_bulk *bulk,
+			unsigned ms)
+{
+	uint8_t meta[VIA_META_MAX];
+	struct lr_writer w = lr_writer(meta, sizeof meta);
+	struct lr_msg_via m = {.to = a->member, .type = (uint16_t)type};
+
+	if (!a->via)
+		return lr_link_request_enc(a->link, type, enc, msg, bulk, ms,
+					   lr_dop_reply_cb, a);
+	enc(&w, msg);
+	m.meta = (struct lr_str){(const char *)meta, (uint16_t)w.len};
+	return LR_REQUEST(a->link, VIA, via, &m, bulk, ms, lr_dop_reply_cb, a);
+}
+
+#define REQUEST(a, NAME, name, msg, bulk, ms)                                  \
+	request(a, LR_M_##NAME, (lr_enc_any)(void (*)(void))lr_enc_##name,     \
+		msg, bulk, ms)
+
 static uint64_t send_put(struct lr_dop *o, struct lr_dop_ask *a, unsigned ms)
 {
 	struct lr_msg_put m = lr_put_msg(&o->put, o->sum, ms);
@@ -23,7 +48,7 @@ static uint64_t send_put(struct lr_dop *o, struct lr_dop_ask *a, unsigned ms)
 	m.ce = a->ce;
 	if (lr_bulk_lend(&bulk, released_cb, o))
 		o->refs++;
-	return LR_REQUEST(a->link, PUT, put, &m, &bulk, ms, lr_dop_reply_cb, a);
+	return REQUEST(a, PUT, put, &m, &bulk, ms);
 }
 
 /* Once over our own link, for `act->rest` too. */
@@ -69,8 +94,7 @@ static uint64_t send_back(struct lr_dop *o, struct lr_dop_ask *a, unsigned ms)
 		.deadline_ms = ms,
 	};
 
-	return LR_REQUEST(a->link, PUT, put, &m, bulk.len ? &bulk : NULL, ms,
-			  lr_dop_reply_cb, a);
+	return REQUEST(a, PUT, put, &m, bulk.len ? &bulk : NULL, ms);
 }
 
 static uint64_t send_update(struct lr_dop *o, struct lr_dop_ask *a, unsigned ms)
@@ -80,8 +104,7 @@ static uint64_t send_update(struct lr_dop *o, struct lr_dop_ask *a, unsigned ms)
 	struct lr_bulk bulk = {.p = o->update.value, .len = o->update.bytes};
 
 	m.ce = a->ce;
-	return LR_REQUEST(a->link, UPDATE, update, &m, bulk.len ? &bulk : NULL,
-			  ms, lr_dop_reply_cb, a);
+	return REQUEST(a, UPDATE, update, &m, bulk.len ? &bulk : NULL, ms);
 }
 
 static uint64_t send_get(struct lr_dop *o, struct lr_dop_ask *a, unsigned ms)
@@ -95,7 +118,7 @@ static uint64_t send_get(struct lr_dop *o, struct lr_dop_ask *a, unsigned ms)
 	};
 
 	a->sent_ns = uv_hrtime();
-	return LR_REQUEST(a->link, GET, get, &m, NULL, ms, lr_dop_reply_cb, a);
+	return REQUEST(a, GET, get, &m, NULL, ms);
 }
 
 static uint64_t send_ask(struct lr_dop *o, struct lr_dop_ask *a, unsigned ms)
@@ -119,24 +142,51 @@ static struct lr_dop_ask *free_ask(struct lr_dop *o)
 	return NULL;
 }
 
+static bool is_open(const struct lr_donor *n)
+{
+	return n && n->state == LR_DONOR_OPEN && lr_link_is_open(n->link);
+}
+
+/* Another member that may reach it, where only we do not. Not late: what is
+ * passed on must have arrived long before a TOMB may be collected. */
+static struct lr_donor *find_via(const struct lr_dop *o,
+				 const struct lr_donor *n, uint64_t now)
+{
+	const struct lr_op *op = &o->op;
+
+	if (!n->up || !n->down_ms || now < n->down_ms + VIA_AFTER_MS ||
+	    now >= lr_op_half_ms(op))
+		return NULL;
+	for (unsigned i = 0; i < op->cfg.n; i++) {
+		struct lr_donor *v =
+			lr_donors_find(o->d, op->cfg.mem[i], op->slot);
+
+		if (v != n && is_open(v) && !v->no_forward)
+			return v;
+	}
+	return NULL;
+}
+
 bool lr_dop_send(struct lr_dop *o, const struct lr_op_act *act)
 {
 	struct lr_donor *n = lr_donors_find(o->d, act->member, o->op.slot);
+	struct lr_donor *v = NULL;
 	struct lr_dop_ask *a = free_ask(o);
 	uint64_t now = lr_now_ms();
 	unsigned ms = o->op.deadline_ms > now
 			      ? (unsigned)(o->op.deadline_ms - now)
 			      : 1;
 
-	if (!n || !a || n->state != LR_DONOR_OPEN ||
-	    !lr_link_is_open(n->link)) {
-		if (n)
-			lr_donors_missed(n);
-		return false;
+	if (n && !is_open(n)) {
+		lr_donors_missed(n);
+		n = v = act->n_rest ? NULL : find_via(o, n, now);
 	}
+	if (!n || !a)
+		return false;
 	*a = (struct lr_dop_ask){.o = o,
 				 .link = n->link,
 				 .member = act->member,
+				 .via = v ? v->inc : 0,
 				 .ce = act->ce,
 				 .out = true,
 				 .ask = (uint8_t)act->ask,

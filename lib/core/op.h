@@ -119,6 +119,12 @@ struct lr_op {
 	uint8_t copies; /* PUT: how many stored it; TAGS: how many have `tag` */
 };
 
+/* When it has had half of its time: nothing is passed on by others later. */
+static inline uint64_t lr_op_half_ms(const struct lr_op *op)
+{
+	return op->start_ms + (op->deadline_ms - op->start_ms) / 2;
+}
+
 /* `tag`: PUT only, NULL otherwise. deadline_ms 0: the default. A simulation
  * with fewer slots sets op->slot afterwards. */
 void lr_op_init(struct lr_op *op, enum lr_op_kind kind, const struct lr_id *id,

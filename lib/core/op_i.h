@@ -16,11 +16,6 @@ void lr_op_fail_peer(struct lr_op *op, struct lr_op_peer *p, uint64_t now_ms);
 void lr_op_settle_put(struct lr_op *op); /* all answered */
 void lr_op_stored(struct lr_op *op, struct lr_op_peer *p,
 		  const struct lr_op_reply *r, uint64_t now_ms);
-/* When it has had half of its time. */
-static inline uint64_t lr_op_half_ms(const struct lr_op *op)
-{
-	return op->start_ms + (op->deadline_ms - op->start_ms) / 2;
-}
 /* Of those that are to be asked and are far, one for all; NULL: fewer than two,
  * or it was done under this cfg. */
 struct lr_op_peer *lr_op_forward(struct lr_op *op, struct lr_op_act *act,

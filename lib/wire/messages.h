@@ -323,6 +323,10 @@
 	F(u16, slot) F(u64, ce) F(id, id) F(tag, tag) F(u64, expires_ms) \
 	F(u64, sum) F(u32, deadline_ms) F(str, rest)
 #define LR_MSG_FORWARD_R(F) F(u16, err) F(tag, tag)
+/* GET, PUT or UPDATE (type, its fields, its bulk) for the donor `to`, answered
+ * as that one answers it. dev, roles: whose request it is, filled in by who
+ * passes it on */
+#define LR_MSG_VIA(F)       F(u64, to) F(dev, dev) F(u8, roles) F(u16, type) F(str, meta)
 
 /* from src[1], pushed; ts: of names' tags */
 #define LR_MSG_BAR(F)       F(u16, slot) F(u64, ce) F(u64, ts)
@@ -437,6 +441,7 @@
 	M(176, BAR,       bar,        0,           "before a GET: refuse updates up to that ts from now on") \
 	M(180, METRICS,   metrics,    0,           "your counters; on a local socket") \
 	M(181, METRICS_R, metrics_r,  LR_BULK_MAX, "Prometheus text") \
+	M(182, VIA,       via,        LR_BULK_MAX, "a request that is for another member of the slot") \
 	M(190, FORWARD,   forward,    LR_BULK_MAX, "store a chunk, and pass it on to these members") \
 	M(191, FORWARD_R, forward_r,  512,         "the tag now stored; passed records: what the others answered")
 /* clang-format on */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chunks that a client sends once, and donors pass on to the other copies."""
+"""What donors pass on: chunks that a client sends once, to the other copies;
+and requests for a donor that only the client does not reach."""
 import threading
 
 from lab import check, wait_until
@@ -58,4 +59,38 @@ def test_forwarder_killed(lab):
     p.donors[0].daemons["donor"].kill()
     worker.join()
     check(ids and ids[0], "it was not stored")
+    ledger.verify()
+
+
+def test_only_the_client_does_not_reach(lab):
+    """Nothing that one client sends arrives at one of three donors; all others
+    reach it, so it stays. Objects of all sizes, registers and names are stored
+    and changed all the same, in all of their copies."""
+    p = Pool(lab)
+    ledger = Ledger(p)
+    h, birch = p.elm, p.donors[0]
+    h.drop("out", birch)
+    for i in range(6):
+        h.lanram("register", "write", f"k{i}", "1")
+        check(h.lanram("register", "read", f"k{i}").out == b"1", f"k{i}")
+        h.lanram("name", "set", f"k{i}", "1", "--if-absent")
+        h.lanram("name", "set", f"k{i}", "2")
+        check(h.lanram("name", "get", f"k{i}").out == b"2", f"k{i}")
+    h.lanram("register", "remove", "k0")
+    h.lanram("register", "read", "k0", expect=3)
+    for size in (100, 50_000, 3 * MIB):
+        ledger.store(size, copies=3)
+    ledger.verify()
+    gone = ledger.store(100, copies=3)
+    h.lanram("remove", gone)
+    h.lanram("retrieve", gone, expect=3)
+    ledger.drop(gone)
+    check(birch.name in p.up(), f"{p.up()}")
+    h.undrop()
+    for d in p.donors[1:]:
+        d.daemons["donor"].kill()
+        p.replace(d)
+        p.wait_whole(60)
+    check(h.lanram("register", "read", "k5").out == b"1", "k5")
+    check(h.lanram("name", "get", "k5").out == b"2", "k5")
     ledger.verify()

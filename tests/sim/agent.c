@@ -164,14 +164,32 @@ static void fill_update(const struct sim *s, const struct cop *o,
 	m->ms = (unsigned)(o->op.deadline_ms - s->now);
 }
 
+/* In lives that do so, a client sends much through another member, and not
+ * only what has no other way. */
+static struct conn *find_via(struct sim *s, const struct cop *o,
+			     const struct lr_op_act *act, const struct conn *c)
+{
+	const struct lr_cfg *cfg = &o->op.cfg;
+	unsigned at = sim_draw(s, cfg->n);
+
+	if (act->n_rest || o->ag->node < SIM_CLIENT0 ||
+	    s->now >= lr_op_half_ms(&o->op) || (c && sim_chance(s, 700)) ||
+	    cfg->mem[at] == act->member)
+		return NULL;
+	return agent_link(s, o->ag, cfg->mem[at]);
+}
+
 static bool send_to(struct sim *s, struct cop *o, const struct lr_op_act *act)
 {
 	struct conn *c = agent_link(s, o->ag, act->member);
-	struct ask *a = c ? free_ask(o) : NULL;
+	struct conn *via = s->p.via ? find_via(s, o, act, c) : NULL;
+	struct ask *a = c || via ? free_ask(o) : NULL;
 	struct msg *m;
 
 	if (!a)
 		return false;
+	if (via)
+		c = via;
 	*a = (struct ask){ true, { c, c->gen }, act->member, act->ce,
 			   act->ask, ++o->n_asks };
 	m = net_msg(s, act->ask == LR_ASK_PUT	 ? MSG_PUT :
@@ -185,6 +203,7 @@ static bool send_to(struct sim *s, struct cop *o, const struct lr_op_act *act)
 	m->ce = act->ce;
 	m->inc = act->member;
 	m->key = o->key;
+	m->via = via != NULL;
 	fill_rest(act, m);
 	if (act->ask == LR_ASK_PUT)
 		fill_put(o, m);

@@ -129,6 +129,7 @@ static void take_closed(struct sim *s, struct donor *d, struct conn *c)
 		agent_lost(s, &d->ag, c);
 		order_lost(s, d, c);
 		forward_lost(s, d, c);
+		via_lost(s, d, c);
 		pull_lost(s, d, member);
 		return;
 	}
@@ -162,6 +163,8 @@ static void take_reply(struct sim *s, struct donor *d, struct msg *m)
 		order_reply(s, d, m);
 	else if (m->asker == ASKER_FORWARD)
 		forward_reply(s, d, m);
+	else if (m->asker == ASKER_VIA)
+		via_reply(s, d, m);
 	else
 		agent_reply(s, &d->ag, m);
 }
@@ -198,6 +201,7 @@ void donor_recv(struct sim *s, struct donor *d, struct conn *c, struct msg *m)
 		break;
 	case MSG_GET_R:
 	case MSG_PUT_R:
+	case MSG_UPDATE_R:
 		take_reply(s, d, m);
 		break;
 	case MSG_SCAN_R:
@@ -306,6 +310,7 @@ static void tick_cb(struct sim *s, void *arg, uint64_t life)
 	sweep_tick(s, d);
 	order_tick(s, d);
 	forward_tick(s, d);
+	via_tick(s, d);
 	report_tick(s, d);
 	if (d->leaving)
 		leave_tick(s, d);
@@ -352,6 +357,7 @@ void donor_kill(struct sim *s, struct donor *d, bool silent)
 	pull_stop(s, d);
 	order_stop(d);
 	forward_stop(d);
+	via_stop(d);
 	report_stop(d);
 	while (d->slow) {
 		struct slow_put *p = d->slow;

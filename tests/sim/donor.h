@@ -81,6 +81,15 @@ struct forward { /* a PUT that is passed on */
 	} hop[LR_MEM_MAX];
 };
 
+struct via { /* a request passed on for a client */
+	struct via *next;
+	uint32_t life;
+	struct msg m;	  /* what was asked, */
+	struct link link; /* and over which link */
+	struct link hop;  /* c NULL: it waits here */
+	uint64_t begun_ms, at;
+};
+
 struct change { /* the coordinator is to hear of */
 	unsigned slot;
 	uint32_t key;
@@ -105,6 +114,7 @@ struct donor {
 	struct slow_put *slow;
 	struct order *orders;
 	struct forward *forwards;
+	struct via *vias;
 	struct change *changes;
 	unsigned n_changes, cap_changes;
 	unsigned slow_permille, slow_ms;
@@ -181,6 +191,14 @@ void forward_reply(struct sim *s, struct donor *d, struct msg *m);
 void forward_lost(struct sim *s, struct donor *d, struct conn *c);
 void forward_tick(struct sim *s, struct donor *d);
 void forward_stop(struct donor *d);
+
+/* via.c */
+void via_begin(struct sim *s, struct donor *d, struct conn *c,
+	       const struct msg *m);
+void via_reply(struct sim *s, struct donor *d, struct msg *m);
+void via_lost(struct sim *s, struct donor *d, struct conn *c);
+void via_tick(struct sim *s, struct donor *d);
+void via_stop(struct donor *d);
 
 /* report.c */
 void report_changed(struct sim *s, struct donor *d, unsigned slot,

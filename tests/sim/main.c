@@ -43,9 +43,9 @@ static void tell(const struct sim *s, uint64_t runs, double t)
 	       s->lin_ops + s->cas_ops);
 	printf("  %" PRIu64 " names updated, %" PRIu64 " conflicts, %" PRIu64
 	       " lists, %" PRIu64 " refused, %" PRIu64 " looked for, %" PRIu64
-	       " passed on\n",
+	       " passed on, %" PRIu64 " of them for clients\n",
 	       s->updates, s->conflicts, s->lists, s->lists_refused, s->finds,
-	       s->passed);
+	       s->passed + s->vias, s->vias);
 }
 
 struct options {

@@ -25,6 +25,7 @@ static const struct mutant {
 } mutants[] = {
 	{ "absent-from-one-copy", THEME_SHORT, 200, 0 },
 	{ "answered-for-others", THEME_SHORT, 500, 0 },
+	{ "answered-in-its-place", THEME_SHORT, 500, 0 },
 	{ "cached-with-another-tag", THEME_SHORT, 1000, 0 },
 	{ "close-after-60s", THEME_SWEEP, 400, 0 },
 	{ "doubt-ignored", THEME_RESTORED, 1000, 0 },

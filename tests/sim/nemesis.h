@@ -53,6 +53,7 @@ struct profile { /* drawn for each run */
 	bool careful;	 /* never kills the last synced copy of a slot */
 	bool full, chunked, removals;
 	bool forward; /* objects' PUTs go through one copy to the others */
+	bool via;     /* clients' requests go through another member */
 };
 
 /* nemesis.c */

@@ -26,7 +26,8 @@ enum msg_type {
 };
 
 /* Whose request a reply goes back to. */
-enum asker { ASKER_OP, ASKER_PULL, ASKER_ORDER, ASKER_FIND, ASKER_FORWARD };
+enum asker { ASKER_OP, ASKER_PULL, ASKER_ORDER, ASKER_FIND, ASKER_FORWARD,
+	     ASKER_VIA };
 
 struct row { /* of the catalogue */
 	uint32_t key;
@@ -69,6 +70,7 @@ struct msg {
 	struct lr_tag tag;
 	uint8_t flags, kind, found;
 	bool synced, first, more;
+	bool via; /* for `inc`, and not for who gets it first */
 	uint64_t born; /* PUT: when its operation began; 0: not known */
 	unsigned ms; /* the deadline, from now on */
 	struct lr_update_request q;

@@ -106,5 +106,6 @@ void nemesis_draw_profile(struct sim *s)
 	p->careful = sim_chance(s, 750);
 	/* Not drawn: the lives without it stay what they were. */
 	p->forward = s->seed % 5 == 2 || s->seed % 5 == 3;
+	p->via = s->seed % 10 == 0;
 	p->full = p->theme != THEME_SWEEP && sim_chance(s, 100);
 }

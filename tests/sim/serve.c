@@ -290,7 +290,9 @@ static void put_slowly(struct sim *s, struct donor *d, struct conn *c,
 static void serve_put(struct sim *s, struct donor *d, struct conn *c,
 		      struct msg *m)
 {
-	if (!(m->asker == ASKER_FORWARD && LR_MUTANT("passed-on-unadmitted")) &&
+	bool passed = m->asker == ASKER_FORWARD || m->asker == ASKER_VIA;
+
+	if (!(passed && LR_MUTANT("passed-on-unadmitted")) &&
 	    !admit(s, d, c, m, MSG_PUT_R))
 		return;
 	oracle_in_time(s, d, m);
@@ -369,6 +371,12 @@ void serve_recv(struct sim *s, struct donor *d, struct conn *c, struct msg *m)
 {
 	if (too_late(s, m)) {
 		net_close(s, c, 1);
+		return;
+	}
+	if (m->via && LR_MUTANT("answered-in-its-place"))
+		m->inc = d->inc;
+	else if (m->via) {
+		via_begin(s, d, c, m);
 		return;
 	}
 	switch (m->type) {

@@ -10,7 +10,8 @@
  *   pull.c     what it fetches while SYNCING, and repairs; shelf.c: what it
  *              still had of that
  *   order.c    names whose updates it orders
- *   forward.c  what it passes on to other copies
+ *   forward.c  what it passes on to other copies; via.c: to another member,
+ *              for a client
  *   report.c   what it tells the coordinator of objects
  *   sweep.c    TOMBs, open manifests, orphans, expiry
  *   agent.c    operations on entries, of clients and of donors
@@ -99,7 +100,8 @@ struct sim {
 	uint64_t acks, reads, absents, losts, unknowns, changes, installs,
 		syncs, warm, seals, deaths, sweeps, collected, lin_ops, removed,
 		uploads, fulls, cfgs_lost, updates, conflicts, cas_ops, lists,
-		lists_refused, finds, passed;
+		lists_refused, finds, passed,
+		vias;
 	uint32_t n_orders;
 };
 /* coord.c */
