@@ -48,7 +48,7 @@ static const struct mutant {
 	{ "seal-before-applied", THEME_SLOW, 2000, 0 },
 	{ "slot-left-sealed", THEME_SHORT, 200, 0 },
 	{ "slot-unsealed", THEME_SHORT, 1000, 0 },
-	{ "sweep-under-another-cfg", THEME_ANY, 2000, 1800 },
+	{ "sweep-under-another-cfg", THEME_ANY, 2000, 1000 },
 	{ "sweep-without-if-open", THEME_SWEEP, 400, 0 },
 	{ "tomb-collected-early", THEME_SHORT, 500, 0 },
 	{ "tomb-with-ordinary-ts", THEME_SWEEP, 1000, 3000 },

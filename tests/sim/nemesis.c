@@ -225,11 +225,14 @@ static void roll(struct sim *s)
 {
 	unsigned slot = sim_draw(s, s->p.nslots);
 	const struct lr_cfg *cfg = &s->committed[slot];
+	unsigned times = 2 + sim_draw(s, 4);
 
 	SAY(s, "the members of slot %u go", slot);
-	if (sim_chance(s, 500))
-		net_pause(s, nemesis_client(s)->node,
-			  s->now + nemesis_span(s, 4000, 15000));
+	if (sim_chance(s, 500)) {
+		uint64_t until = s->now + nemesis_span(s, 4000, 15000);
+
+		net_pause(s, nemesis_client(s)->node, until);
+	}
 	if (cfg->n && sim_chance(s, 500)) {
 		struct donor *d = donor_of(s, cfg->mem[sim_draw(s, cfg->n)]);
 
@@ -237,26 +240,30 @@ static void roll(struct sim *s)
 			cut_coord(s, d, nemesis_span(s, 4000, 15000));
 	}
 	sim_at(s, s->now + nemesis_span(s, 0, 1500), roll_cb, NULL,
-	       (uint64_t)(2 + sim_draw(s, 4)) << 8 | slot);
+	       (uint64_t)times << 8 | slot);
 }
 
+/* One draw an expression: a seed is the same life with any compiler. */
 static void strike(struct sim *s, enum fault f)
 {
+	struct donor *d = nemesis_donor(s);
+	uint64_t ms = nemesis_time(s);
+
 	switch (f) {
 	case F_COORD_CRASH:
 		nemesis_crash(s);
 		break;
 	case F_COORD_PAUSE:
-		net_pause(s, SIM_COORD, s->now + nemesis_time(s));
+		net_pause(s, SIM_COORD, s->now + ms);
 		break;
 	case F_KILL:
-		kill_donor(s, nemesis_donor(s), false);
+		kill_donor(s, d, false);
 		break;
 	case F_PAUSE_DONOR:
-		net_pause(s, nemesis_donor(s)->node, s->now + nemesis_time(s));
+		net_pause(s, d->node, s->now + ms);
 		break;
 	case F_PAUSE_CLIENT:
-		net_pause(s, nemesis_client(s)->node, s->now + nemesis_time(s));
+		net_pause(s, nemesis_client(s)->node, s->now + ms);
 		break;
 	case F_PAUSE_LONG:
 		nemesis_pause_long(s);
@@ -268,7 +275,7 @@ static void strike(struct sim *s, enum fault f)
 		cut_pair(s, false);
 		break;
 	case F_CUT_COORD:
-		cut_coord(s, nemesis_donor(s), nemesis_time(s));
+		cut_coord(s, d, ms);
 		break;
 	case F_BREAK:
 		break_some(s);
@@ -286,7 +293,7 @@ static void strike(struct sim *s, enum fault f)
 		drain(s);
 		break;
 	case F_LEND:
-		nemesis_donor(s)->lent = (1 + sim_draw(s, 8)) << 20;
+		d->lent = (1 + sim_draw(s, 8)) << 20;
 		break;
 	case F_CORRUPT:
 		rot(s);
@@ -307,7 +314,7 @@ static void strike(struct sim *s, enum fault f)
 		kill_for_good(s);
 		break;
 	case F_CUT_COORD_LONG:
-		cut_coord(s, nemesis_donor(s), nemesis_span(s, 50000, 100000));
+		cut_coord(s, d, nemesis_span(s, 50000, 100000));
 		break;
 	case F_STARVE:
 		nemesis_starve(s);
