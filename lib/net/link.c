@@ -181,6 +181,7 @@ static void shut_socket(struct lr_link *link)
 static void tear_down(struct lr_link *link)
 {
 	lr_spin_forget(link);
+	lr_line_leave(link);
 	shut_socket(link);
 	lr_link_tx_done(link);
 	lr_link_requests_fail(link);
@@ -213,7 +214,7 @@ static void kick_cb(uv_idle_t *handle)
 		lr_link_requests_fail(link);
 	if (!lr_link_requests_report(link))
 		lr_link_kick(link);
-	if (link->want_read && lr_link_reads(link))
+	if (lr_line_turn(link) && link->want_read && lr_link_reads(link))
 		lr_link_read(link);
 	else
 		lr_link_flush(link);
@@ -270,7 +271,8 @@ static void poll_cb(uv_poll_t *handle, int status, int events)
 			link->tx.stuck = false;
 			lr_link_flush(link);
 		}
-		if ((events & UV_READABLE) && lr_link_reads(link))
+		if ((events & UV_READABLE) && !link->line.stands &&
+		    lr_link_reads(link))
 			lr_link_read(link);
 	}
 }

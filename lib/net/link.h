@@ -176,7 +176,7 @@ void lr_link_pause(struct lr_link *link, bool paused);
  * it goes. */
 void lr_link_set_pace(struct lr_link *link, uint64_t bytes_per_s);
 /* Reads and sends at most so many bytes before the loop's other links have
- * their turn: for bulk that nobody waits for. Default: 1 MiB, and all there is
+ * their turn: for bulk that nobody waits for. Default: 128 KiB, and all there is
  * room for. */
 void lr_link_set_turn(struct lr_link *link, size_t bytes);
 /* A frame whose bulk is larger closes the link. At 16 KiB or less its buffers

@@ -32,7 +32,7 @@
 #define LR_LINK_LOW	 (1u << 20) /* queued: read again */
 #define LR_LINK_RX	 (64u * 1024)
 #define LR_LINK_RX_SMALL (16u * 1024) /* while the limit is as low */
-#define LR_LINK_TURN	 (1u << 20)   /* bytes read in one turn */
+#define LR_LINK_TURN	 (128u * 1024) /* bytes read in one turn */
 #define LR_LINK_IOV	 64
 #define LR_LINK_RECORD	 16384u /* a TLS record's payload */
 #define LR_LINK_TICK_MS	 500u
@@ -146,6 +146,12 @@ struct link_stale {
 	bool armed_since_tick; /* reading all that time */
 };
 
+/* Where it waits for its turn to read. */
+struct link_line {
+	struct lr_link *before, *next;
+	bool stands;
+};
+
 struct lr_link {
 	uint32_t magic;
 	enum link_state state;
@@ -176,6 +182,7 @@ struct lr_link {
 	struct link_txq tx;
 	struct link_requests rq;
 	struct link_stale stale;
+	struct link_line line;
 	struct link_asked *asked; /* NULL: not limited */
 	struct link_guest *guest; /* listener.c; NULL: trusted */
 	uint64_t heard_ms;	  /* the last frame; strangers */
@@ -246,6 +253,12 @@ void lr_link_linger(struct lr_link *link);
 void lr_link_rx_done(struct lr_link *link);
 void lr_link_rx_idle(struct lr_link *link);
 void lr_link_stale_tick(struct lr_link *link);
+
+/* line.c */
+void lr_line_join(struct lr_link *link);
+void lr_line_leave(struct lr_link *link);
+/* True: it is not in line, or was the first and has left it to read. */
+bool lr_line_turn(struct lr_link *link);
 
 /* spin.c */
 /* It is worth looking at; `heard`: something has come from it just now. */

@@ -308,8 +308,14 @@ static void landed(struct link_rx *rx, size_t n)
 	rx->end += n - to_big;
 }
 
-/* One read; *asked is what would have fitted. */
-static ssize_t fill(struct lr_link *link, size_t *asked)
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* One read, of a large bulk no more than `most`; *asked is what would have
+ * fitted. */
+static ssize_t fill(struct lr_link *link, size_t most, size_t *asked)
 {
 	struct link_rx *rx = &link->rx;
 	struct iovec iov[2];
@@ -320,9 +326,10 @@ static ssize_t fill(struct lr_link *link, size_t *asked)
 	if (!link->ssl && !link->ahead.len)
 		link->ahead.full = false;
 	if (rx->in_big && rx->big_have < rx->big_len)
-		iov[pieces++] = (struct iovec){rx->big + rx->big_have,
-					       rx->big_len - rx->big_have};
-	if (rx->end < rx->cap)
+		iov[pieces++] = (struct iovec){
+			rx->big + rx->big_have,
+			least(rx->big_len - rx->big_have, most)};
+	if (rx->end < rx->cap && (!pieces || iov[0].iov_len < most))
 		iov[pieces++] =
 			(struct iovec){rx->buf + rx->end, rx->cap - rx->end};
 	for (int i = 0; i < pieces; i++)
@@ -379,7 +386,7 @@ static void read_turn(struct lr_link *link)
 			lr_link_fail(link, LR_E_NO_MEMORY);
 			break;
 		}
-		n = fill(link, &asked);
+		n = fill(link, most - turn, &asked);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 			note_read(link, 0, true);
 			break;
@@ -413,7 +420,7 @@ void lr_link_read(struct lr_link *link)
 	read_turn(link);
 	link->in_read = false;
 	if (link->want_read && lr_link_reads(link))
-		lr_link_kick(link);
+		lr_line_join(link);
 	lr_link_flush(link);
 }
 

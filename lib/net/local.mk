@@ -14,6 +14,7 @@ lib_net_liblrnet_la_SOURCES = \
 	lib/net/identity_i.h \
 	lib/net/invitation.c \
 	lib/net/invitation.h \
+	lib/net/line.c \
 	lib/net/link.c \
 	lib/net/link.h \
 	lib/net/link_connect.c \

@@ -4,6 +4,7 @@ net_tests = \
 	tests/unit/test_dial \
 	tests/unit/test_identity \
 	tests/unit/test_invitation \
+	tests/unit/test_line \
 	tests/unit/test_link \
 	tests/unit/test_link_close \
 	tests/unit/test_link_hostile \
@@ -23,6 +24,8 @@ tests_unit_test_identity_SOURCES = tests/unit/test_identity.c
 tests_unit_test_identity_LDADD = $(net_libs)
 tests_unit_test_invitation_SOURCES = tests/unit/test_invitation.c
 tests_unit_test_invitation_LDADD = $(net_libs)
+tests_unit_test_line_SOURCES = tests/unit/test_line.c
+tests_unit_test_line_LDADD = $(net_libs)
 tests_unit_test_link_SOURCES = tests/unit/test_link.c $(net_kit)
 tests_unit_test_link_LDADD = $(net_libs)
 tests_unit_test_link_close_SOURCES = tests/unit/test_link_close.c $(net_kit)
