@@ -301,7 +301,7 @@ void doctor_key(struct doctor *d)
 
 	snprintf(path, sizeof path, "%s/pool.%s", d->c->cfg.state_dir,
 		 d->c->cfg.pool);
-	error = lr_pin_read(path, &pin);
+	error = lr_pin_read(path, &pin, NULL);
 	for (unsigned i = 0; error && i < DOCTOR_ROLES; i++)
 		if (d->daemons[i].stands &&
 		    !lr_dev_is_zero(&d->daemons[i].pool)) {
@@ -318,8 +318,9 @@ void doctor_key(struct doctor *d)
 	if (d->n > before)
 		return;
 	snprintf(mend, sizeof mend,
-		 "if the pool was made anew: sudo rm %s && sudo systemctl "
-		 "restart lanram-requester lanram-donor",
+		 "if the pool was made anew, or restored with a key that was "
+		 "replaced since: sudo rm %s && sudo systemctl restart "
+		 "lanram-requester lanram-donor",
 		 path);
 	doctor_wrong(d, "key", 6, mend,
 		     "another pool calls itself \"%s\": its key is not the one "

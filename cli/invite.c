@@ -79,6 +79,7 @@ static int make(struct cli *c)
 		return code;
 	if (lr_dec_invite_r(a.f.meta, a.f.h.meta, &r)) {
 		i.pool = r.pool;
+		i.last = (struct lr_pool_key){r.key, r.key_n};
 		code = print(&m, &i);
 	} else {
 		code = out_say(1, "the coordinator answers something else: is "

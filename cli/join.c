@@ -43,7 +43,7 @@ static int check_pin(const struct cli *c, const struct lr_invitation *i)
 
 	snprintf(path, sizeof path, "%s/pool.%s", c->cfg.state_dir,
 		 c->cfg.pool);
-	if (lr_pin_read(path, &pool) != 0 || lr_dev_eq(&pool, &i->pool))
+	if (lr_pin_read(path, &pool, NULL) != 0 || lr_dev_eq(&pool, &i->pool))
 		return 0;
 	return out_say(6,
 		       "this machine belongs to another pool (%.8s...) than "

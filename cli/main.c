@@ -124,7 +124,7 @@ static const struct cli_cmd commands[] = {
 	{ "refuse", "CODE|DEVICE", "do not let it in", 1, 1, plain_opts, cli_refuse },
 	{ "invite", "", "let machines in by a word that you give them", 0, 0, invite_opts, cli_invite },
 	{ "join", "[INVITATION]", "join the pool that this machine is invited to", 0, 1, join_opts, cli_join },
-	{ "pool", "export FILE | import FILE | confirm", "the pool's backup, and going on from an old one", 1, 2, plain_opts, cli_pool },
+	{ "pool", "export FILE | import FILE | confirm | rotate-key", "the pool's backup, going on from an old one; a new key", 1, 2, plain_opts, cli_pool },
 	{ "lend", "[SIZE|SHARE|auto|off]", "how much RAM this machine lends; change it", 0, 1, lend_opts, cli_lend },
 	{ "drain", "DONOR", "move everything off a donor", 1, 1, drain_opts, cli_drain },
 	{ "revoke", "DEVICE", "an admitted device is out, at once and for good", 1, 1, plain_opts, cli_revoke },

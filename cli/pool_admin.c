@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lanram pool: its backup in a file, a coordinator made from one, and the word
- * that one which was restored may go on. Export and import are about files
- * alone, so that they work where no coordinator runs. */
+/* lanram pool: its backup in a file, a coordinator made from one, the word
+ * that one which was restored may go on, and another key for it. Export and
+ * import are about files alone, so that they work where no coordinator runs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -188,6 +188,21 @@ static int confirm(struct cli *c)
 	return cli_said(&a, code);
 }
 
+/* --- its key -------------------------------------------------------------- */
+
+static int rotate_key(struct cli *c)
+{
+	static const char *const daemons[] = {CLI_COORDINATOR, NULL};
+	struct lr_msg_pool_rotate m = {.uid = (uint32_t)geteuid()};
+	struct lr_answer a;
+	int code = cli_open_pool(c, daemons);
+
+	if (code)
+		return code;
+	code = CLI_ASK(c, POOL_ROTATE, pool_rotate, &m, DONE, &a);
+	return cli_said(&a, code);
+}
+
 int cli_pool(struct cli *c, int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[0], "export"))
@@ -196,6 +211,8 @@ int cli_pool(struct cli *c, int argc, char **argv)
 		return import_pool(c, argv[1]);
 	if (argc == 1 && !strcmp(argv[0], "confirm"))
 		return confirm(c);
-	return out_say(2, "lanram pool takes export FILE, import FILE or "
-			  "confirm");
+	if (argc == 1 && !strcmp(argv[0], "rotate-key"))
+		return rotate_key(c);
+	return out_say(2, "lanram pool takes export FILE, import FILE, "
+			  "confirm or rotate-key");
 }

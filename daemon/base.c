@@ -219,8 +219,9 @@ void lr_base_say_state(struct lr_base *b, struct lr_attach *a,
 				 "another pool calls itself \"%s\" here: its "
 				 "key is "
 				 "not the one this machine knows. If the pool "
-				 "was made "
-				 "anew, remove %s/pool.%s and restart",
+				 "was made anew, or restored with a key that "
+				 "was replaced since, remove %s/pool.%s and "
+				 "restart",
 				 b->cfg->pool, b->cfg->state_dir, b->cfg->pool);
 		break;
 	case LR_HERE_VERSION:

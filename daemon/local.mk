@@ -13,6 +13,7 @@ daemon_liblrdaemon_a_SOURCES = daemon/base.c daemon/base.h \
 	daemon/coordinator/state_codec.h daemon/coordinator/peers.c \
 	daemon/coordinator/donors.c daemon/coordinator/reach.c \
 	daemon/coordinator/devices.c daemon/coordinator/push.c \
+	daemon/coordinator/pool_key.c \
 	daemon/coordinator/rest.c daemon/coordinator/rotate.c \
 	daemon/coordinator/admission.c daemon/coordinator/invites.c \
 	daemon/coordinator/drain.c daemon/coordinator/drain.h \

@@ -114,8 +114,11 @@ static void serve_revoke(struct lr_peer *p, const struct lr_frame *f)
 static void serve_invite(struct lr_peer *p, const struct lr_frame *f)
 {
 	struct lr_msg_invite m;
+	const struct lr_pool_key *last = lr_identity_last(p->k->pool);
 	struct lr_msg_invite_r r = { .pool = *lr_coordinator_pool(p->k),
-				     .text = lr_str("") };
+				     .text = lr_str(""),
+				     .key_n = last->n,
+				     .key = last->key };
 	struct lr_invite i;
 
 	if (!lr_dec_invite(f->meta, f->h.meta, &m) ||
@@ -202,6 +205,7 @@ bool lr_admission_frame(struct lr_peer *p, const struct lr_frame *f)
 		{ LR_M_INVITES, serve_invites },
 		{ LR_M_UNINVITE, serve_uninvite },
 		{ LR_M_CONFIRM, serve_confirm },
+		{ LR_M_POOL_ROTATE, lr_pool_key_rotate },
 		{ 0 },
 	};
 

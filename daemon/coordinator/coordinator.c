@@ -210,19 +210,6 @@ static void stop_cb(struct lr_base *b)
 		uv_stop(&b->loop); /* still looking whether the name is free */
 }
 
-static bool open_pool_key(struct lr_coordinator *k)
-{
-	char path[512], why[512];
-
-	snprintf(path, sizeof path, "%.250s/pool.key", k->b.cfg->state_dir);
-	if (lr_identity_open(path, &k->pool, why, sizeof why)) {
-		lr_error("%s", why);
-		return false;
-	}
-	k->pool_tls = lr_tls_new(k->pool);
-	return k->pool_tls != NULL;
-}
-
 static bool start_rules(struct lr_coordinator *k)
 {
 	struct lr_coord_params p = {
@@ -324,7 +311,7 @@ int lr_run_coordinator(const struct lr_config *cfg)
 
 	if (!k || !lr_base_start(&k->b, cfg, stop_cb))
 		return 1;
-	if (!open_pool_key(k) || !start_rules(k)) {
+	if (!lr_pool_key_open(k) || !start_rules(k)) {
 		code = k->b.stops ? 0 : k->exit_code ? k->exit_code : 1;
 		k->stopped = true;
 		lr_base_stop(&k->b);

@@ -67,6 +67,7 @@ struct lr_peer { /* a link to us */
 	struct lr_link *link;
 	uint8_t role; /* enum lr_role_link; 0 before HELLO */
 	bool admitted, admin, pushes;
+	uint16_t proto; /* that WELCOME chose */
 	struct lr_dev dev; /* the device; nobody's: its key */
 	struct lr_dev key; /* proven */
 	bool replaced;	   /* the device has another key now */
@@ -103,7 +104,7 @@ struct lr_state;
 
 struct lr_coordinator {
 	struct lr_base b;
-	struct lr_identity *pool; /* the pool's key: what links show */
+	struct lr_identity *pool; /* its key of now: what links show */
 	struct lr_tls *pool_tls;
 	struct lr_listener *tcp, *local;
 	struct lr_coord *rules;
@@ -243,6 +244,10 @@ bool lr_devices_is_replaced(const struct lr_coordinator *k,
 			    const struct lr_dev *key);
 void lr_rotate_take(struct lr_peer *p, const struct lr_frame *f);
 void lr_rotate_saved(struct lr_coordinator *k); /* what changed is on disk */
+
+/* pool_key.c */
+bool lr_pool_key_open(struct lr_coordinator *k); /* false: said why */
+void lr_pool_key_rotate(struct lr_peer *p, const struct lr_frame *f);
 
 /* invites.c. False: there are too many already. */
 bool lr_invites_add(struct lr_coordinator *k, const struct lr_invite *i);

@@ -162,6 +162,7 @@ static void welcome(struct lr_peer *p, uint64_t req, uint16_t proto)
 				    .device = p->dev };
 
 	LR_SEND(p->link, WELCOME, welcome, req, &w, NULL);
+	p->proto = proto;
 	p->pushes = p->admitted && (p->role == LR_LINK_DONOR ||
 				    p->role == LR_LINK_REQUESTER);
 	if (p->pushes) {

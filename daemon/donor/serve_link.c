@@ -23,9 +23,7 @@ static void serve_hello(struct lr_shard_link *l, const struct lr_frame *f)
 	w.proto = lr_hello_take(s->o.refusals, l->link, f, "donor", &h);
 	if (!w.proto)
 		return;
-	l->roles = lr_dev_eq(peer, &s->pool) ? LR_ROLE_ADMIN :
-		   d			     ? d->roles :
-					       0;
+	l->roles = d ? d->roles : 0;
 	l->dev = d ? d->dev : *peer;
 	l->copies = h.role == LR_LINK_COPY;
 	if (l->copies)

@@ -249,11 +249,11 @@ const struct lr_device *lr_shard_device(const struct lr_shard *s,
 static void judge_links(struct lr_shard *s)
 {
 	for (struct lr_shard_link *l = s->links, *next; l; l = next) {
-		const struct lr_dev *peer = lr_link_peer(l->link);
-		const struct lr_device *d = lr_shard_device(s, peer);
+		const struct lr_device *d =
+			lr_shard_device(s, lr_link_peer(l->link));
 
 		next = l->next;
-		if (!l->roles || lr_dev_eq(peer, &s->pool))
+		if (!l->roles)
 			continue;
 		if (d)
 			l->roles = d->roles;

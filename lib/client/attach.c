@@ -211,7 +211,7 @@ static void welcomed(struct lr_attach *a, const struct lr_msg_welcome *w)
 	a->retry_ms = RETRY_MIN_MS;
 	if (w->admitted) {
 		a->text[0] = '\0';
-		lr_attach_write_pin(a);
+		lr_attach_keep(a, lr_link_pool_key(a->link));
 		uv_timer_stop(&a->timer);
 		lr_attach_set_state(a, LR_HERE_READY);
 		a->ops->ready_cb(a->arg, a->link, w);
@@ -293,7 +293,10 @@ static void frame_cb(struct lr_link *link, const struct lr_frame *f, void *arg)
 
 	if (a->stopped || a->state != LR_HERE_READY)
 		return;
-	a->ops->frame_cb(a->arg, link, f);
+	if (f->h.type == LR_M_POOL_KEYS)
+		lr_attach_take_keys(a, f);
+	else
+		a->ops->frame_cb(a->arg, link, f);
 }
 
 static void close_cb(struct lr_link *link, enum lr_err why, void *arg)
@@ -364,6 +367,7 @@ static void dial(struct lr_attach *a)
 	struct lr_link_options opt = {
 		.tls = a->o.tls,
 		.peer = lr_dev_is_zero(&a->pool) ? NULL : &a->pool,
+		.since = &a->last,
 	};
 	const struct candidate *c;
 

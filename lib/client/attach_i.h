@@ -4,6 +4,7 @@
 #define LR_CLIENT_ATTACH_I_H
 
 #include "client/attach.h"
+#include "net/succession.h"
 
 #define CANDIDATES 16
 struct candidate {
@@ -27,6 +28,8 @@ struct lr_attach {
 	enum lr_here_state state;
 	struct lr_dev pool; /* pinned, or of the first contact */
 	struct lr_dev device; /* who we are there; zero: our key */
+	struct lr_pool_key last; /* of its keys that we have seen */
+	uint16_t kept;	    /* last.n as pin_path has it */
 	bool pinned;	    /* written to pin_path */
 	bool stopped;
 	uint64_t request; /* HELLO or ENROL outstanding; 0 = none */
@@ -50,8 +53,10 @@ bool lr_attach_settle_pool(struct lr_attach *a);
 /* The coordinator has answered to it: a single machine's has done its work; a
  * fleet's is not ours. */
 void lr_attach_drop_invitation(struct lr_attach *a);
-/* Admitted: what is known of the pool is kept. */
-void lr_attach_write_pin(struct lr_attach *a);
+/* Admitted, and the pool uses that key: what is known of it is kept. */
+void lr_attach_keep(struct lr_attach *a, const struct lr_pool_key *last);
+/* The pool's keys, from its coordinator. */
+void lr_attach_take_keys(struct lr_attach *a, const struct lr_frame *f);
 /* NULL: none; WRONG_POOL is said where there are only others of our name. */
 const struct candidate *lr_attach_next_candidate(struct lr_attach *a);
 

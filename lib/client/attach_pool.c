@@ -16,9 +16,19 @@ static bool turn_to(struct lr_attach *a, const struct lr_dev *pool)
 	bool other = !lr_dev_is_zero(&a->pool) && !lr_dev_eq(&a->pool, pool);
 
 	a->pool = *pool;
-	if (other)
+	if (other) {
 		a->code[0] = '\0';
+		memset(&a->last, 0, sizeof a->last);
+	}
 	return other;
+}
+
+/* Never back to an older key. */
+static void saw(struct lr_attach *a, const struct lr_dev *pool,
+		const struct lr_pool_key *last)
+{
+	if (lr_dev_eq(&a->pool, pool) && last->n > a->last.n)
+		a->last = *last;
 }
 
 /* A new one counts even where the last was no good. */
@@ -51,23 +61,43 @@ void lr_attach_drop_invitation(struct lr_attach *a)
  * another one than we want now. */
 bool lr_attach_settle_pool(struct lr_attach *a)
 {
+	struct lr_pool_key last;
 	struct lr_dev pool;
 	bool other = false;
 
-	if (!a->pinned && a->pin_path[0] &&
-	    lr_pin_read(a->pin_path, &pool) == 0) {
+	if (a->pin_path[0] && lr_pin_read(a->pin_path, &pool, &last) == 0) {
+		if (!a->pinned)
+			other = turn_to(a, &pool);
 		a->pinned = true;
-		other = turn_to(a, &pool);
+		a->kept = last.n;
+		saw(a, &pool, &last);
 	}
-	if (is_invited(a) && !a->pinned)
+	if (is_invited(a) && !a->pinned) {
 		other = turn_to(a, &a->invitation.pool);
+		saw(a, &a->invitation.pool, &a->invitation.last);
+	}
 	return !other;
 }
 
-void lr_attach_write_pin(struct lr_attach *a)
+void lr_attach_keep(struct lr_attach *a, const struct lr_pool_key *last)
 {
-	if (!a->pinned && a->pin_path[0])
-		a->pinned = lr_pin_write(a->pin_path, &a->pool);
+	saw(a, &a->pool, last);
+	if (!a->pin_path[0] || (a->pinned && a->kept >= a->last.n))
+		return;
+	a->pinned = lr_pin_write(a->pin_path, &a->pool, &a->last);
+	a->kept = a->pinned ? a->last.n : 0;
+}
+
+void lr_attach_take_keys(struct lr_attach *a, const struct lr_frame *f)
+{
+	struct lr_succession line;
+	struct lr_pool_key last;
+	struct lr_dev pool;
+
+	if (lr_succession_take(&line, f->bulk, f->h.bulk) &&
+	    !lr_succession_follow(&line, NULL, &a->last, &pool, &last) &&
+	    lr_dev_eq(&pool, &a->pool))
+		lr_attach_keep(a, &last);
 }
 
 /* --- candidates ----------------------------------------------------------- */

@@ -25,6 +25,7 @@ struct lr_dial {
 	uv_timer_t timer;
 	struct lr_link_options opt;
 	struct lr_dev peer;
+	struct lr_pool_key since;
 	struct lr_link_ops ops;
 	void *link_arg;
 	lr_dial_cb cb; /* NULL: the caller has been told, or has stopped */
@@ -347,6 +348,10 @@ struct lr_dial *lr_dial_start(uv_loop_t *loop, const char *addrs,
 	if (d->opt.peer) {
 		d->peer = *d->opt.peer;
 		d->opt.peer = &d->peer;
+	}
+	if (d->opt.since) {
+		d->since = *d->opt.since;
+		d->opt.since = &d->since;
 	}
 	d->ops = *ops;
 	d->link_arg = link_arg;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define KEY_FILE_MAX 4096
+#define LINE_NAME    "LANRAM POOL KEYS" /* beside a pool's key */
 #define SECURE_HEAP  (64u * 1024)
 
 struct why {
@@ -50,7 +51,8 @@ static enum lr_err err_of(int error)
 
 /* Valid for ever: a device whose clock is wrong must still get in, and it is
  * the key that counts. */
-static bool fill_cert(X509 *cert, EVP_PKEY *key)
+static bool fill_cert(X509 *cert, EVP_PKEY *key,
+		      const struct lr_succession *line)
 {
 	X509_NAME *name = X509_get_subject_name(cert);
 
@@ -64,6 +66,7 @@ static bool fill_cert(X509 *cert, EVP_PKEY *key)
 					  (const uint8_t *)"lanram", -1, -1,
 					  0) &&
 	       X509_set_issuer_name(cert, name) && X509_set_pubkey(cert, key) &&
+	       (!line->len || lr_succession_to_cert(line, cert)) &&
 	       X509_sign(cert, key, NULL);
 }
 
@@ -86,23 +89,31 @@ bool lr_identity_lock_memory(void)
 	       CRYPTO_secure_malloc_init(SECURE_HEAP, 32) == 1;
 }
 
-/* Takes the key over, also on failure. */
-static enum lr_err identity_of(EVP_PKEY *key, struct lr_identity **ret)
+/* Takes the key over, also on failure. PROTOCOL: the line is another key's. */
+static enum lr_err identity_of(EVP_PKEY *key, const struct lr_succession *line,
+			       struct lr_identity **ret)
 {
+	static const struct lr_pool_key none;
 	struct lr_identity *id = calloc(1, sizeof *id);
+	enum lr_err err = LR_E_NO_MEMORY;
+	struct lr_dev shown;
 
 	if (!id) {
 		EVP_PKEY_free(key);
 		return LR_E_NO_MEMORY;
 	}
 	id->key = key;
+	id->line = *line;
 	id->cert = X509_new();
-	if (!id->cert || !fill_cert(id->cert, key) || !lr_identity_hash(id->key, &id->dev)) {
+	if (id->cert && fill_cert(id->cert, key, line) &&
+	    lr_identity_hash(key, &shown))
+		err = lr_succession_follow(line, &shown, &none, &id->dev,
+					   &id->last);
+	if (err)
 		lr_identity_free(id);
-		return LR_E_NO_MEMORY;
-	}
-	*ret = id;
-	return LR_E_OK;
+	else
+		*ret = id;
+	return err;
 }
 
 void lr_identity_free(struct lr_identity *id)
@@ -119,11 +130,22 @@ const struct lr_dev *lr_identity_dev(const struct lr_identity *id)
 	return &id->dev;
 }
 
+const struct lr_succession *lr_identity_line(const struct lr_identity *id)
+{
+	return &id->line;
+}
+
+const struct lr_pool_key *lr_identity_last(const struct lr_identity *id)
+{
+	return &id->last;
+}
+
 enum lr_err lr_identity_make(struct lr_identity **ret)
 {
+	static const struct lr_succession none;
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 
-	return key ? identity_of(key, ret) : LR_E_FAILED;
+	return key ? identity_of(key, &none, ret) : LR_E_FAILED;
 }
 
 /* --- reading --- */
@@ -155,7 +177,24 @@ static int no_passphrase_cb(char *buf, int size, int rw, void *arg)
 	return -1;
 }
 
-static EVP_PKEY *key_of_pem(const void *pem, size_t len)
+/* Most files hold none. */
+static bool line_of_pem(BIO *bio, struct lr_succession *ret)
+{
+	unsigned char *data;
+	long len;
+	bool good;
+
+	ret->len = 0;
+	if (PEM_bytes_read_bio_secmem(&data, &len, NULL, LINE_NAME, bio,
+				      no_passphrase_cb, NULL) != 1)
+		return true;
+	good = lr_succession_take(ret, data, (size_t)len);
+	OPENSSL_secure_free(data);
+	return good;
+}
+
+static EVP_PKEY *key_of_pem(const void *pem, size_t len,
+			    struct lr_succession *ret_line)
 {
 	BIO *bio = BIO_new_mem_buf(pem, (int)len);
 	EVP_PKEY *key = NULL;
@@ -163,6 +202,10 @@ static EVP_PKEY *key_of_pem(const void *pem, size_t len)
 	if (bio)
 		key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase_cb,
 					      NULL);
+	if (key && !line_of_pem(bio, ret_line)) {
+		EVP_PKEY_free(key);
+		key = NULL;
+	}
 	BIO_free(bio);
 	if (key && EVP_PKEY_get_id(key) != EVP_PKEY_ED25519) {
 		EVP_PKEY_free(key);
@@ -195,6 +238,7 @@ static enum lr_err read_key(const char *path, int fd, struct lr_identity **ret,
 {
 	char pem[KEY_FILE_MAX];
 	enum lr_err err = check_file(path, fd, why);
+	struct lr_succession line;
 	EVP_PKEY *key;
 	ssize_t n;
 
@@ -203,14 +247,20 @@ static enum lr_err read_key(const char *path, int fd, struct lr_identity **ret,
 	n = read_all(fd, pem, sizeof pem);
 	if (n < 0)
 		return say(why, err_of(errno), "%s: %s", path, strerror(errno));
-	key = key_of_pem(pem, (size_t)n);
+	key = key_of_pem(pem, (size_t)n, &line);
 	OPENSSL_cleanse(pem, sizeof pem);
 	if (!key)
 		return say(why, LR_E_CORRUPT,
 			   "%s holds no Ed25519 key in PEM form: restore it, "
 			   "or remove it for a new key",
 			   path);
-	return identity_of(key, ret);
+	err = identity_of(key, &line, ret);
+	if (err == LR_E_PROTOCOL)
+		return say(why, LR_E_CORRUPT,
+			   "%s: the pool's keys beside the key do not lead to "
+			   "it: restore it from a backup",
+			   path);
+	return err;
 }
 
 /* --- writing --- */
@@ -246,7 +296,7 @@ static bool write_all(int fd, const char *p, size_t n)
 	return true;
 }
 
-static bool write_pem(int fd, EVP_PKEY *key)
+static bool write_pem(int fd, EVP_PKEY *key, const struct lr_succession *line)
 {
 	BIO *bio = BIO_new(BIO_s_secmem());
 	char *pem = NULL;
@@ -254,8 +304,11 @@ static bool write_pem(int fd, EVP_PKEY *key)
 	bool ok = false;
 
 	errno = ENOMEM;
-	if (bio && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL,
-						 NULL)) {
+	if (bio &&
+	    PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL,
+					  NULL) &&
+	    (!line->len || PEM_write_bio(bio, LINE_NAME, "", line->b,
+					 (long)line->len) > 0)) {
 		len = BIO_get_mem_data(bio, &pem);
 		ok = len > 0 && write_all(fd, pem, (size_t)len) &&
 		     fsync(fd) == 0;
@@ -294,7 +347,8 @@ static bool rename_new(const char *from, const char *to)
 }
 
 /* EEXIST: somebody was quicker. */
-static bool save_key(const char *path, EVP_PKEY *key)
+static bool save_key(const char *path, EVP_PKEY *key,
+		     const struct lr_succession *line)
 {
 	char temp[PATH_MAX];
 	uint64_t salt;
@@ -311,7 +365,7 @@ static bool save_key(const char *path, EVP_PKEY *key)
 		  0600);
 	if (fd < 0)
 		return false;
-	ok = write_pem(fd, key) && rename_new(temp, path);
+	ok = write_pem(fd, key, line) && rename_new(temp, path);
 	saved = errno;
 	close(fd);
 	if (!ok)
@@ -335,11 +389,35 @@ static enum lr_err make_key(const char *path, struct lr_identity **ret,
 	err = lr_identity_make(&id);
 	if (err != LR_E_OK)
 		return say(why, err, "cannot make an Ed25519 key");
-	if (!save_key(path, id->key)) {
+	if (!save_key(path, id->key, &id->line)) {
 		err = errno == EEXIST ? LR_E_BUSY : err_of(errno);
 		lr_identity_free(id);
 		return say(why, err, "cannot write %s: %s", path,
 			   strerror(errno));
+	}
+	*ret = id;
+	return LR_E_OK;
+}
+
+enum lr_err lr_identity_save_new(const char *path, EVP_PKEY *key,
+				 const struct lr_succession *line,
+				 struct lr_identity **ret, char *why,
+				 size_t cap)
+{
+	struct lr_identity *id;
+	char fresh[PATH_MAX];
+	enum lr_err err = identity_of(key, line, &id);
+
+	if (err)
+		return err;
+	snprintf(fresh, sizeof fresh, "%s.new", path);
+	unlink(fresh);
+	if (!save_key(fresh, id->key, &id->line)) {
+		err = err_of(errno);
+		snprintf(why, cap, "cannot write %s: %s", fresh,
+			 strerror(errno));
+		lr_identity_free(id);
+		return err;
 	}
 	*ret = id;
 	return LR_E_OK;

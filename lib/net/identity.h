@@ -8,6 +8,8 @@
 #include "core/id.h"
 
 struct lr_identity;
+struct lr_succession;
+struct lr_pool_key;
 struct lr_tls;
 
 /* From here on private keys lie in locked memory that no dump holds: before the
@@ -20,7 +22,11 @@ enum lr_err lr_identity_open(const char *path, struct lr_identity **ret,
 /* A key that is never written: for tests and one-off clients. */
 enum lr_err lr_identity_make(struct lr_identity **ret);
 void lr_identity_free(struct lr_identity *id);
+/* What peers know it by: the hash of its key; of a pool, of its first one. */
 const struct lr_dev *lr_identity_dev(const struct lr_identity *id);
+/* A pool's keys so far, and the last of them (succession.h). */
+const struct lr_succession *lr_identity_line(const struct lr_identity *id);
+const struct lr_pool_key *lr_identity_last(const struct lr_identity *id);
 
 /* TLS 1.3 only, ALPN lanram/1, no tickets, no resumption; one context serves
  * both sides. May be shared by loops on several threads. */

@@ -5,17 +5,21 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "net/identity.h"
 
-#define PREFIX "lanram1:" /* of the form, not of a version of lanram */
+/* Of the form, not of a version of lanram. The second one ends with the last of
+ * the pool's keys. */
+#define PREFIX	    "lanram1:"
+#define PREFIX_LAST "lanram2:"
 static const char purpose[] = "lanram invitation 1";
 
 void lr_invitation_make(const struct lr_dev *pool, struct lr_invitation *ret)
 {
-	ret->pool = *pool;
+	*ret = (struct lr_invitation){ .pool = *pool };
 	lr_random(&ret->secret, sizeof ret->secret);
 }
 
@@ -24,10 +28,15 @@ void lr_invitation_make(const struct lr_dev *pool, struct lr_invitation *ret)
 char *lr_invitation_format(const struct lr_invitation *i, char *out)
 {
 	char pool[LR_DEV_TEXT + 1], secret[LR_DEV_TEXT + 1];
+	char key[LR_DEV_TEXT + 1];
+	int n = snprintf(out, LR_INVITATION_TEXT, "%s%s:%s",
+			 i->last.n ? PREFIX_LAST : PREFIX,
+			 lr_dev_format(&i->pool, pool),
+			 lr_dev_format(&i->secret, secret));
 
-	snprintf(out, LR_INVITATION_TEXT, PREFIX "%s:%s",
-		 lr_dev_format(&i->pool, pool),
-		 lr_dev_format(&i->secret, secret));
+	if (i->last.n)
+		snprintf(out + n, LR_INVITATION_TEXT - (size_t)n, ":%hu:%s",
+			 i->last.n, lr_dev_format(&i->last.key, key));
 	OPENSSL_cleanse(secret, sizeof secret);
 	return out;
 }
@@ -44,17 +53,33 @@ static bool parse_key(const char **at, struct lr_dev *ret)
 	return lr_dev_parse(text, ret);
 }
 
+/* ":N:KEY". */
+static bool parse_last(const char **at, struct lr_pool_key *ret)
+{
+	size_t digits = strspn(*at + (**at == ':'), "0123456789");
+
+	if (*(*at)++ != ':' || !digits || digits > 2 || (*at)[digits] != ':')
+		return false;
+	ret->n = (uint16_t)strtoul(*at, NULL, 10);
+	*at += digits + 1;
+	return ret->n && parse_key(at, &ret->key);
+}
+
 bool lr_invitation_parse(const char *text, struct lr_invitation *ret)
 {
 	static const char blanks[] = " \t\r\n";
-	struct lr_invitation i;
+	struct lr_invitation i = {0};
+	bool has_last;
 
 	text += strspn(text, blanks);
-	if (strncmp(text, PREFIX, strlen(PREFIX)) != 0)
+	has_last = !strncmp(text, PREFIX_LAST, strlen(PREFIX_LAST));
+	if (!has_last && strncmp(text, PREFIX, strlen(PREFIX)) != 0)
 		return false;
 	text += strlen(PREFIX);
 	if (!parse_key(&text, &i.pool) || *text++ != ':' ||
-	    !parse_key(&text, &i.secret) || text[strspn(text, blanks)])
+	    !parse_key(&text, &i.secret) ||
+	    (has_last && !parse_last(&text, &i.last)) ||
+	    text[strspn(text, blanks)])
 		return false;
 	*ret = i;
 	return true;

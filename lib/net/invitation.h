@@ -7,16 +7,18 @@
 #define LR_NET_INVITATION_H
 
 #include "net/proof.h"
+#include "net/succession.h"
 
-#define LR_INVITATION_TEXT 128 /* bytes that the line takes */
+#define LR_INVITATION_TEXT 192 /* bytes that the line takes */
 
 struct lr_invitation {
 	struct lr_dev pool;
 	struct lr_dev secret; /* an Ed25519 seed */
+	struct lr_pool_key last; /* of the pool's keys; n 0: the first */
 };
 
 void lr_invitation_make(const struct lr_dev *pool, struct lr_invitation *ret);
-/* One word; `out` takes LR_INVITATION_TEXT. */
+/* One word, longer where the pool's key was replaced; `out` takes LR_INVITATION_TEXT. */
 char *lr_invitation_format(const struct lr_invitation *i, char *out);
 /* White space around it is skipped. */
 bool lr_invitation_parse(const char *text, struct lr_invitation *ret);

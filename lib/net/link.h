@@ -28,6 +28,7 @@ struct lr_link;
 struct lr_listener;
 struct lr_tls;
 struct lr_spin; /* spin.h */
+struct lr_pool_key; /* succession.h */
 
 struct lr_frame {
 	struct lr_header h;
@@ -68,6 +69,7 @@ typedef void (*lr_reply_cb)(struct lr_link *link, enum lr_err err,
 struct lr_link_options {
 	struct lr_tls *tls;	 /* NULL: in clear (Unix sockets) */
 	const struct lr_dev *peer; /* the only key accepted; NULL: any */
+	const struct lr_pool_key *since; /* it is a pool, and was there; or NULL */
 	unsigned connect_ms;	 /* connect and handshake, default 5,000 */
 };
 
@@ -161,6 +163,8 @@ bool lr_link_is_clear(const struct lr_link *link);
 bool lr_link_is_open(const struct lr_link *link);
 /* The key that the other side proved; zero on Unix sockets. */
 const struct lr_dev *lr_link_peer(const struct lr_link *link);
+/* Where we connected: the key in use of the pool that the peer is. */
+const struct lr_pool_key *lr_link_pool_key(const struct lr_link *link);
 /* Unix sockets: the other side's user; UINT32_MAX elsewhere. */
 uint32_t lr_link_uid(const struct lr_link *link);
 bool lr_link_is_local(const struct lr_link *link);

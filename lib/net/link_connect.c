@@ -66,6 +66,8 @@ static enum lr_err begin(struct lr_link *link, int fd,
 		link->expected = *opt->peer;
 		link->has_expected = true;
 	}
+	if (opt->since)
+		link->since = *opt->since;
 	return opt->tls ? lr_link_tls_start(link, opt->tls) : LR_E_OK;
 }
 

@@ -26,6 +26,7 @@
 
 #include "net/clock.h"
 #include "net/link.h"
+#include "net/succession.h"
 
 #define LR_LINK_MAGIC	 0x6c6b6e69u
 #define LR_LINK_HIGH	 (8u << 20) /* queued: stop reading */
@@ -201,6 +202,7 @@ struct lr_link {
 	unsigned slow_ms;	/* how long it is; tests shorten it */
 
 	struct lr_dev expected, peer;
+	struct lr_pool_key since, last; /* of the peer, if it is a pool */
 	char address[64 + 24], local_address[64];
 };
 

@@ -268,11 +268,27 @@ enum lr_err lr_link_tls_start(struct lr_link *link, struct lr_tls *tls)
 	return LR_E_OK;
 }
 
+/* A pool is its first key, whichever of its keys signed the handshake; whom we
+ * let in is the one that did. */
+static enum lr_err take_line(struct lr_link *link, const X509 *cert)
+{
+	const struct lr_dev shown = link->peer;
+	struct lr_succession line;
+
+	if (link->server)
+		return LR_E_OK;
+	if (!lr_succession_of_cert(&line, cert))
+		return LR_E_PROTOCOL;
+	return lr_succession_follow(&line, &shown, &link->since, &link->peer,
+				    &link->last);
+}
+
 /* The device is the hash of the key that signed the handshake. */
 static enum lr_err take_peer(struct lr_link *link)
 {
 	X509 *cert = SSL_get0_peer_certificate(link->ssl);
 	EVP_PKEY *key = cert ? X509_get0_pubkey(cert) : NULL;
+	enum lr_err err;
 	uint8_t *der = NULL;
 	int len;
 
@@ -284,9 +300,17 @@ static enum lr_err take_peer(struct lr_link *link)
 		return LR_E_PROTOCOL;
 	SHA256(der, (size_t)len, link->peer.b);
 	OPENSSL_free(der);
+	err = take_line(link, cert);
+	if (err)
+		return err;
 	if (link->has_expected && !lr_dev_eq(&link->peer, &link->expected))
 		return LR_E_WRONG_PEER;
 	return LR_E_OK;
+}
+
+const struct lr_pool_key *lr_link_pool_key(const struct lr_link *link)
+{
+	return &link->last;
 }
 
 static enum lr_err handshake_error(int error, int saved)

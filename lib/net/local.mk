@@ -34,5 +34,7 @@ lib_net_liblrnet_la_SOURCES = \
 	lib/net/rotation.h \
 	lib/net/spin.c \
 	lib/net/spin.h \
+	lib/net/succession.c \
+	lib/net/succession.h \
 	lib/net/tls.c
 lib_net_liblrnet_la_LIBADD = lib/wire/liblrwire.la $(UV_LIBS) $(OPENSSL_LIBS)

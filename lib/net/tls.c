@@ -72,7 +72,7 @@ static bool set_up(SSL_CTX *ctx, const struct lr_identity *id)
 		ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_cert_verify_callback(ctx, accept_any_cb, NULL);
 	SSL_CTX_set_alpn_select_cb(ctx, alpn_cb, NULL);
-	/* Ours are about 300 bytes. */
+	/* Ours are about 300 bytes, a pool's 1.9 KiB at most. */
 	SSL_CTX_set_max_cert_list(ctx, 4096);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_default_read_buffer_len(ctx, LR_LINK_RX);

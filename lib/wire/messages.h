@@ -233,13 +233,20 @@
 /* key: the invitation's public half, whose secret the coordinator never sees */
 #define LR_MSG_INVITE(F) \
 	F(u32, uid) F(dev, key) F(u8, roles) F(u32, uses) F(u64, ttl_ms)
-#define LR_MSG_INVITE_R(F)  F(u16, err) F(dev, pool) F(str, text)
+/* key: the last of the pool's, after key_n others; zero: the first */
+#define LR_MSG_INVITE_R(F) \
+	F(u16, err) F(dev, pool) F(str, text) F(later_u16, key_n) \
+	F(later_dev, key)
 #define LR_MSG_INVITES(F)   F(u32, uid)
 #define LR_MSG_INVITES_R(F) F(u16, err)
 #define LR_MSG_CONFIRM(F)   F(u32, uid)
 /* key: the public half of the new one; proof: its signature */
 #define LR_MSG_ROTATE(F)    F(dev, key) F(str, proof)
 #define LR_MSG_ROTATE_KEY(F) F(u8, reserved)
+#define LR_MSG_POOL_ROTATE(F) F(u32, uid)
+/* bulk: the first key, and each next one with the signature of the one
+ * before */
+#define LR_MSG_POOL_KEYS(F) F(u8, reserved)
 #define LR_MSG_UNINVITE(F)  F(u32, uid) F(str, ref)
 /* proof: the invitation's signature of both keys */
 #define LR_MSG_ENROL_INVITED(F) \
@@ -442,6 +449,8 @@
 	M(180, METRICS,   metrics,    0,           "your counters; on a local socket") \
 	M(181, METRICS_R, metrics_r,  LR_BULK_MAX, "Prometheus text") \
 	M(182, VIA,       via,        LR_BULK_MAX, "a request that is for another member of the slot") \
+	M(186, POOL_ROTATE, pool_rotate, 0,        "the pool's key is to be replaced") \
+	M(187, POOL_KEYS, pool_keys,  2048,        "the pool's keys so far") \
 	M(190, FORWARD,   forward,    LR_BULK_MAX, "store a chunk, and pass it on to these members") \
 	M(191, FORWARD_R, forward_r,  512,         "the tag now stored; passed records: what the others answered")
 /* clang-format on */

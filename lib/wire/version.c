@@ -6,7 +6,7 @@
 /* Version 1 was never released: its records had no length. */
 #ifndef LR_PROTO_MAX /* builds for tests set others */
 #define LR_PROTO_MIN 2
-#define LR_PROTO_MAX 2
+#define LR_PROTO_MAX 3
 #endif
 const uint16_t lr_proto_min = LR_PROTO_MIN, lr_proto_max = LR_PROTO_MAX;
 

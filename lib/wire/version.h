@@ -8,6 +8,9 @@
 /* Oldest and newest that this build speaks. */
 extern const uint16_t lr_proto_min, lr_proto_max;
 
+/* From here on: a pool may show another key than its first one. */
+#define LR_PROTO_SUCCESSION 3
+
 /* What stands first in every HELLO, of versions to come, too; nothing else is
  * read. False: it is none. */
 bool lr_version_read(const void *meta, size_t len, struct lr_msg_hello *ret);

@@ -173,6 +173,7 @@ def test_words(sh, pool):
     for typed, want in (("rebuild pa", "rebuild pause "),
                         ("pool exp", "pool export "),
                         ("pool export rc", "pool export rc "),
+                        ("pool ro", "pool rotate-key "),
                         ("name se", "name set "),
                         ("lend au", "lend auto "),
                         ("lend --json of", "lend --json off "),

@@ -10,7 +10,8 @@
 static bool same(const struct lr_invitation *a, const struct lr_invitation *b)
 {
 	return lr_dev_eq(&a->pool, &b->pool) &&
-	       lr_dev_eq(&a->secret, &b->secret);
+	       lr_dev_eq(&a->secret, &b->secret) && a->last.n == b->last.n &&
+	       lr_dev_eq(&a->last.key, &b->last.key);
 }
 
 static void check_proof(const struct lr_invitation *i)

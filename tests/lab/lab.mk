@@ -14,10 +14,11 @@ tests_lab_check_history_LDADD = lib/client/liblrclient.la
 
 # Other versions, as far as links can tell, for tests/lab/test_versions.py: one
 # whose messages and records have all grown and that speaks what we speak, too,
-# and two that speak nothing of ours, a later and an earlier one. What they are
-# made of comes first, the rest is taken from the libraries.
+# one that speaks the first that was released, and two that speak nothing of
+# ours, a later and an earlier one. What they are made of comes first, the rest
+# is taken from the libraries.
 check_PROGRAMS += tests/lab/lanramd-grown tests/lab/lanramd-apart \
-	tests/lab/lanramd-before
+	tests/lab/lanramd-before tests/lab/lanramd-two
 tests_lab_lanramd_grown_SOURCES = daemon/main.c lib/wire/msg.c \
 	lib/wire/version.c
 tests_lab_lanramd_grown_CPPFLAGS = $(AM_CPPFLAGS) -DLR_GROWN \
@@ -31,6 +32,11 @@ tests_lab_lanramd_before_SOURCES = daemon/main.c lib/wire/version.c
 tests_lab_lanramd_before_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DLR_PROTO_MIN=1 -DLR_PROTO_MAX=1
 tests_lab_lanramd_before_LDADD = $(daemon_lanramd_LDADD)
+
+tests_lab_lanramd_two_SOURCES = daemon/main.c lib/wire/version.c
+tests_lab_lanramd_two_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DLR_PROTO_MIN=2 -DLR_PROTO_MAX=2
+tests_lab_lanramd_two_LDADD = $(daemon_lanramd_LDADD)
 
 EXTRA_DIST += tests/lab/installed
 TESTS += tests/lab/test-check-history

@@ -137,3 +137,91 @@ def test_killed(lab):
     settled(p, p.elm)
     refused(p, key)
     p.elm.lanram("remove", mine)
+
+
+def keys_seen(host):
+    """How often the pool's key was replaced, as the host has it on disk."""
+    with open(os.path.join(host.dir, "state", "pool.lab")) as f:
+        return int((f.read().split() + ["0"])[1])
+
+
+def wait_seen(p, n):
+    for h in (*p.donors, p.elm):
+        wait_until(lambda h=h: keys_seen(h) == n, 10, f"{h.name} has seen it")
+
+
+def test_pool(lab):
+    """The pool's own key is replaced, and nobody notices. Then somebody who
+    has stolen the old one, with the state beside it, is the only coordinator
+    there is: nobody who was in the pool goes there, nor who is invited."""
+    p = Pool(lab, donors=("birch", "cedar"))
+    ledger = Ledger(p)
+    ledger.store(5000)
+    before = p.status()
+    stolen_pool = os.path.join(lab.dir, "stolen")
+    p.anvil.lanram("pool", "export", stolen_pool)
+    p.elm.lanram("pool", "rotate-key", expect=4)
+    p.anvil.lanram("pool", "rotate-key")
+    wait_seen(p, 1)
+    fir = lab.host("fir").config()
+    with open(os.path.join(fir.dir, "state", "invitation"), "w") as f:
+        f.write(p.anvil.lanram("invite").text)
+    p.anvil.daemons["coordinator"].kill()
+    thief = lab.host("yew").config()
+    thief.lanram("pool", "import", stolen_pool)
+    thief.start("coordinator")
+    fir.start("requester")
+    p.elm.daemons["requester"].kill()
+    p.elm.start("requester")
+    for h in (p.elm, fir):
+        wait_until(lambda h=h: "another pool" in
+                   h.lanram("status", expect=None).err, 20,
+                   f"{h.name} refuses")
+    check(not [d for d in thief.json("donors") if d["state"] == "up"] and
+          thief.json("pending") == [], "nobody went there")
+    thief.daemons["coordinator"].kill()
+    p.anvil.start("coordinator")
+    p.wait_up(2)
+    check(p.status()["pool_id"] == before["pool_id"], "the same pool")
+    wait_until(lambda: fir.lanram("status", expect=None).code == 0, 20, "in")
+    ledger.store(2000)
+    ledger.verify()
+
+
+def test_pool_killed(lab):
+    """Replaced under load, nothing fails and nothing is copied. The coordinator
+    is killed right after a second time, while a donor does not listen; and what
+    a kill before it would leave beside the key goes."""
+    only_full("restarts a coordinator twice")
+    p = Pool(lab, donors=("birch", "cedar"))
+    ledger = Ledger(p)
+    ledger.store(300 * KIB)
+    p.wait_whole(45, donors=2)
+    epoch = p.status()["epoch"]
+    with Load(ledger, (3000, 400 * KIB), codes=(0,)) as load:
+        load.wait_more(2)
+        p.anvil.lanram("pool", "rotate-key")
+        load.wait_more(2)
+    wait_seen(p, 1)
+    check(p.status()["epoch"] == epoch, "no copies were moved")
+    p.donors[0].daemons["donor"].stop()
+    p.anvil.lanram("pool", "rotate-key")
+    p.anvil.daemons["coordinator"].kill()
+    p.donors[0].daemons["donor"].cont()
+    p.anvil.start("coordinator")
+    p.wait_up(2)
+    wait_seen(p, 2)
+    p.anvil.daemons["coordinator"].kill()
+    beside = os.path.join(p.anvil.dir, "state", "pool.key.new")
+    shutil.copy(fresh_key(p.elm), beside)
+    p.anvil.start("coordinator")
+    p.wait_up(2)
+    check(not os.path.exists(beside), "it is gone")
+    backup = os.path.join(lab.dir, "backup")
+    p.anvil.lanram("pool", "export", backup)
+    p.anvil.daemons["coordinator"].kill()
+    yew = lab.host("yew").config()
+    yew.lanram("pool", "import", backup)
+    yew.start("coordinator")
+    p.wait_up(2)
+    ledger.verify()

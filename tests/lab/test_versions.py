@@ -56,6 +56,25 @@ def test_older_coordinator(lab):
     mixed(lab, "lanramd-grown", "lanramd")
 
 
+def test_new_pool_key(lab):
+    """The pool's key is not replaced while a version is in the pool that would
+    not find it again; it is told which. Once that is upgraded, it is."""
+    p = Pool(lab, donors=("birch",), start=False)
+    p.anvil.start("coordinator")
+    p.donors[0].start("donor")
+    p.elm.start("requester", program="lanramd-two")
+    p.wait_up(1)
+    r = p.anvil.lanram("pool", "rotate-key", expect=1)
+    check("on elm is too old" in r.err, f"{r}")
+    p.elm.daemons["requester"].kill()
+    p.elm.start("requester")
+    p.wait_up(1)
+    p.anvil.lanram("pool", "rotate-key")
+    p.anvil.daemons["coordinator"].kill()
+    p.anvil.start("coordinator")
+    p.wait_up(1)
+
+
 def test_apart(lab):
     """Versions that have nothing in common do not speak, and each side's user
     is told what to upgrade."""

@@ -12,7 +12,8 @@ net_tests = \
 	tests/unit/test_link_memory \
 	tests/unit/test_link_queue \
 	tests/unit/test_listener \
-	tests/unit/test_spin
+	tests/unit/test_spin \
+	tests/unit/test_succession
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
 net_kit = tests/unit/net_kit.c tests/unit/net_kit.h
@@ -44,5 +45,7 @@ tests_unit_test_link_queue_SOURCES = tests/unit/test_link_queue.c $(net_kit)
 tests_unit_test_link_queue_LDADD = $(net_libs)
 tests_unit_test_listener_SOURCES = tests/unit/test_listener.c $(net_kit)
 tests_unit_test_listener_LDADD = $(net_libs)
+tests_unit_test_succession_SOURCES = tests/unit/test_succession.c $(net_kit)
+tests_unit_test_succession_LDADD = $(net_libs)
 tests_unit_test_spin_SOURCES = tests/unit/test_spin.c $(net_kit)
 tests_unit_test_spin_LDADD = $(net_libs)

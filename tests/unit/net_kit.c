@@ -158,7 +158,7 @@ int kit_raw(const struct kit *k)
 
 void kit_connect(struct kit *k, const struct lr_dev *expect)
 {
-	struct lr_link_options opt = {.peer = expect};
+	struct lr_link_options opt = {.peer = expect, .since = k->since};
 	struct sockaddr_storage ss;
 
 	if (k->kind == KIT_TLS)

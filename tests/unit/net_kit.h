@@ -33,6 +33,7 @@ struct kit {
 	char path[96], where[128];
 	struct lr_identity *id[2]; /* server, client */
 	struct lr_tls *tls[2];
+	const struct lr_pool_key *since; /* what the client has seen */
 	struct lr_listener *listener;
 	struct kit_side server, client;
 	unsigned accepted;

@@ -28,6 +28,10 @@ static void text(void **state)
 	snprintf(more, sizeof more, " %s\r\n", out);
 	assert_true(lr_invitation_parse(more, &back));
 	assert_memory_equal(&i, &back, sizeof i);
+	i.last = (struct lr_pool_key){ any(9), 16 };
+	lr_invitation_format(&i, out);
+	assert_true(lr_invitation_parse(out, &back));
+	assert_memory_equal(&i, &back, sizeof i);
 }
 
 /* Cut anywhere, changed in its form, or with more behind it, it is none. */
@@ -47,6 +51,14 @@ static void no_invitation(void **state)
 	snprintf(bad, sizeof bad, "%s:x", out);
 	assert_false(lr_invitation_parse(bad, &back));
 	snprintf(bad, sizeof bad, "lanram2%s", out + 7);
+	assert_false(lr_invitation_parse(bad, &back));
+	i.last = (struct lr_pool_key){ any(9), 1 };
+	lr_invitation_format(&i, out);
+	for (size_t n = 0; n < strlen(out); n++) {
+		snprintf(bad, sizeof bad, "%.*s", (int)n, out);
+		assert_false(lr_invitation_parse(bad, &back));
+	}
+	snprintf(bad, sizeof bad, "lanram1%s", out + 7);
 	assert_false(lr_invitation_parse(bad, &back));
 }
 
