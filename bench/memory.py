@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """RAM: what a stored byte costs, fresh and after churn, and an idle link."""
+import os
 import re
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from report import Row
 from servers import NotMeasured, output
@@ -44,16 +46,12 @@ def cost(server, size, n, times, **keys):
     return grown / (n * size)
 
 
-def memory(b):
-    """Bytes of RAM a stored byte, one copy, one donor."""
-    got = {}
-    for size, n, churned, _ in SIZES:
-        kinds = [("lanram", b.one_donor, {}),
-                 ("memcached", lambda: b.fresh("memcached"), {}),
-                 ("redis", lambda: b.fresh("redis"), {})]
-        if size == 64:
-            kinds.append(("register", b.one_donor, {"kind": "register"}))
-        for name, make, keys in kinds:
+def costs(b, got, kinds):
+    """Of all sizes; kinds: (name, what makes a server, keys)."""
+    for name, make, keys in kinds:
+        for size, n, churned, _ in SIZES:
+            if name == "register" and size > 64:
+                continue
             for key, times in (("ram", 0), ("churned", churned)):
                 server = make()
                 try:
@@ -63,6 +61,19 @@ def memory(b):
                     b.say(f"{name}, {size} bytes: {why}")
                 finally:
                     server.stop()
+
+
+def memory(b):
+    """Bytes of RAM a stored byte, one copy, one donor. No time is taken, so
+    the peers need not wait for their turn."""
+    got = {}
+    sides = ([("lanram", b.one_donor, {}),
+              ("register", b.one_donor, {"kind": "register"})],
+             [("memcached", lambda: b.fresh("memcached"), {}),
+              ("redis", lambda: b.fresh("redis"), {})])
+    with ThreadPoolExecutor() as pool:
+        for side in [pool.submit(costs, b, got, kinds) for kinds in sides]:
+            side.result()
     return got
 
 
@@ -82,14 +93,18 @@ def ram_rows():
 # --- the useful share --------------------------------------------------------
 
 def useful(b):
-    """A donor's store alone, full all along while ten times as much is put."""
-    got = {}
-    for key, least in (("useful.1k", "1024"), ("useful.64", "64")):
+    """A donor's store alone, full all along while ten times as much is put;
+    both at once, and with an index in huge pages: it is shares that count."""
+    def share(least):
         text = output([f"{b.build}/bench/churn", "-e", "-t",
                        "2" if b.quick else "10", least, str(1 << 20), "store",
-                       str(b.scale(5120))])
-        got[key] = float(re.findall(r"values / limit ([0-9.]+)", text)[-1])
-    return got
+                       str(b.scale(4096))],
+                      env={**os.environ,
+                           "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"})
+        return float(re.findall(r"values / limit ([0-9.]+)", text)[-1])
+    with ThreadPoolExecutor() as pool:
+        kilo, small = pool.map(share, ("1024", "64"))
+    return {"useful.1k": kilo, "useful.64": small}
 
 
 # --- idle links --------------------------------------------------------------

@@ -12,6 +12,7 @@
 #include "store/internal.h"
 
 #define STEP_BYTES	  (64u << 10)
+#define FETCH_BYTES	  4096u
 #define TOUCH_BYTES	  (64u << 10)
 #define AHEAD_BYTES	  (256u << 10)
 #define PAGE_BYTES	  4096u
@@ -137,16 +138,34 @@ static bool is_sane(const struct lr_store *s, const struct lr_record *r)
 	       r->slot < 2 * s->nslots;
 }
 
+/* Asks memory for the places of records from `at` on that the victim's next
+ * FETCH_BYTES hold; where that ended. */
+static uint32_t fetch(const struct lr_store *s, uint32_t at)
+{
+	uint32_t end = s->victim_at + FETCH_BYTES;
+
+	while (at < s->victim->fill && at < end) {
+		const struct lr_record *r = lr_segment_at(s->victim, at);
+
+		if (r->slot < 2 * s->nslots)
+			lr_index_prefetch(&s->slots[r->slot],
+					  lr_index_hash(s, &r->id));
+		at += lr_record_size(r);
+	}
+	return at;
+}
+
 /* One step. False: out of memory, to be tried again later. */
 static bool step(struct lr_store *s)
 {
 	struct lr_segment *v = s->victim;
-	uint32_t end = s->victim_at + STEP_BYTES;
+	uint32_t end = s->victim_at + STEP_BYTES, fetched = s->victim_at;
 
 	while (v->live && s->victim_at < v->fill && s->victim_at < end) {
 		struct lr_record *r = lr_segment_at(v, s->victim_at);
 		uint32_t size = lr_record_size(r);
 
+		fetched = fetch(s, fetched);
 		if (!is_sane(s, r)) {
 			s->victim_at = v->fill;
 			break;

@@ -86,6 +86,12 @@ uint64_t *lr_index_find(const struct lr_store *s, const struct lr_index *ix,
 	return NULL;
 }
 
+void lr_index_prefetch(const struct lr_index *ix, uint32_t hash)
+{
+	if (ix->refs)
+		__builtin_prefetch(&ix->refs[home(ix, hash)]);
+}
+
 uint64_t *lr_index_find_ref(const struct lr_index *ix, uint64_t ref)
 {
 	uint32_t i;

@@ -128,6 +128,8 @@ uint32_t lr_index_hash(const struct lr_store *s, const struct lr_id *id);
 uint64_t *lr_index_find(const struct lr_store *s, const struct lr_index *ix,
 			uint32_t hash, const struct lr_id *id);
 uint64_t *lr_index_find_ref(const struct lr_index *ix, uint64_t ref);
+/* It will be looked for soon: memory is slow. */
+void lr_index_prefetch(const struct lr_index *ix, uint32_t hash);
 /* One more would fill it beyond 7/8; cannot be put in at all. */
 bool lr_index_wants_growth(const struct lr_index *ix);
 bool lr_index_needs_growth(const struct lr_index *ix);
