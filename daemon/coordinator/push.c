@@ -16,7 +16,7 @@ struct shared { /* a part on its way */
 
 /* The parts of the last state that somebody asked for, kept for the next. */
 struct kept {
-	uint64_t run, rev; /* the view's; rev alone: the devices' */
+	uint64_t run, rev, epoch; /* the view's; rev alone: the devices' */
 	struct shared **part;
 	unsigned n;
 };
@@ -118,6 +118,7 @@ static bool keep_view(struct lr_pushes *u, const struct lr_view *v)
 	}
 	kept->run = v->run;
 	kept->rev = v->rev;
+	kept->epoch = v->epoch;
 	return true;
 }
 
@@ -125,19 +126,29 @@ void lr_push_view(struct lr_peer *p, const struct lr_frame *f)
 {
 	const struct lr_view *v = lr_coord_view(p->k->rules);
 	struct kept *kept = &p->k->pushes->view;
-	struct lr_msg_view r = {v->run, v->rev, v->epoch, 0, 0};
+	struct lr_msg_view r = {0};
 	struct lr_msg_view_get m;
 	struct lr_bulk bulk;
 
-	if (!keep_view(p->k->pushes, v)) {
+	if (!lr_dec_view_get(f->meta, f->h.meta, &m)) {
+		lr_link_send_error(p->link, f->h.req, LR_E_PROTOCOL, "");
+		return;
+	}
+	/* Who has begun goes on with that view: what it was told since is in
+	 * deltas. */
+	if ((m.part == 0 || m.part >= kept->n) &&
+	    !keep_view(p->k->pushes, v)) {
 		lr_link_send_error(p->link, f->h.req, LR_E_NO_MEMORY, "");
 		return;
 	}
-	if (!lr_dec_view_get(f->meta, f->h.meta, &m) || m.part >= kept->n) {
+	if (m.part >= kept->n) {
 		lr_link_send_error(p->link, f->h.req, LR_E_PROTOCOL,
 				   "no such part");
 		return;
 	}
+	r.run = kept->run;
+	r.rev = kept->rev;
+	r.epoch = kept->epoch;
 	r.part = m.part;
 	r.parts = (uint16_t)kept->n;
 	bulk = shared_bulk(kept->part[m.part]);

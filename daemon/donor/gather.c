@@ -13,9 +13,9 @@
 
 #include "daemon/donor/donor.h"
 
-#define PARTS_MS 10000 /* the coordinator waits no longer, either */
+#define PARTS_MS 10000 /* a shard without an answer by then has none */
 #define REPORT_MS 30000
-#define VIEW_MS 5000
+#define VIEW_MS 10000
 
 struct lr_gathered {
 	struct lr_gathered *next;

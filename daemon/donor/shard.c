@@ -100,6 +100,7 @@ static void look_for_lateness(struct lr_shard *s, uint64_t now)
 		lr_info("this loop was late by %llu ms: asking for the view",
 			(unsigned long long)late);
 		s->view_wanted = true;
+		s->view_asked_ms = 0; /* what comes may be as old as we were */
 		s->back_ms = now;
 		s->caught_up = false;
 		hold(s, now + HOLD_MS);
@@ -222,6 +223,7 @@ static void attached(struct lr_shard *s, const struct lr_mail *m)
 	s->slots_told = false;
 	s->back_ms = lr_now_ms();
 	s->caught_up = false;
+	s->view_asked_ms = 0;
 	lr_shard_want_view(s, 0);
 	lr_reports_attached(s->reports);
 }

@@ -134,6 +134,7 @@ struct lr_shard {
 	bool caught_up; /* a view came since */
 	bool slots_told; /* to this coordinator: reports may follow */
 	bool slots_changed, view_wanted, stopping;
+	uint64_t view_asked_ms; /* a part is on its way; 0: none */
 	bool was_over; /* more was held than lent */
 	struct lr_shard_stats stats;
 };

@@ -7,6 +7,7 @@
 #include "daemon/donor/shard.h"
 #include "daemon/log.h"
 
+#define VIEW_MS 10000 /* a part, on a slow network */
 #define BACK_MS 1000 /* what was missed may come as several views */
 
 static void enc_state(struct lr_writer *w, const struct lr_slot *slot,
@@ -187,6 +188,9 @@ void lr_shard_want_view(struct lr_shard *s, unsigned part)
 	struct lr_writer w = lr_writer(meta, sizeof meta);
 	struct lr_msg_view_get m = { .part = (uint16_t)part };
 
+	if (s->view_asked_ms && lr_now_ms() < s->view_asked_ms + VIEW_MS)
+		return; /* what comes begins as new as what is wanted */
+	s->view_asked_ms = lr_now_ms();
 	lr_enc_view_get(&w, &m);
 	lr_shard_send(s, LR_M_VIEW_GET, 0, meta, w.len, NULL, 0);
 }
@@ -209,6 +213,8 @@ static enum lr_view_took take(struct lr_shard *s, const struct lr_mail *m)
 
 void lr_shard_take_view(struct lr_shard *s, const struct lr_mail *m)
 {
+	if (m->h.type == LR_M_VIEW)
+		s->view_asked_ms = 0;
 	switch (take(s, m)) {
 	case LR_VIEW_APPLIED:
 	case LR_VIEW_OLD:

@@ -16,7 +16,7 @@
 
 #include "net/identity.h"
 
-#define VIEW_GET_MS 3000u
+#define VIEW_GET_MS 10000u
 #define VIEW_AGAIN_MS 1000u
 
 static void ask_view(struct lr_direct *d, struct lr_link *link, unsigned part);

@@ -298,6 +298,7 @@ static bool whole_start(struct lr_view_rx *rx, const struct lr_msg_view *m)
 	rx->next.run = m->run;
 	rx->next.rev = m->rev;
 	rx->next.epoch = m->epoch;
+	rx->whole = m->rev;
 	rx->part = 0;
 	rx->parts = m->parts;
 	return true;
@@ -315,7 +316,7 @@ enum lr_view_took lr_view_rx_whole(struct lr_view_rx *rx,
 		return LR_VIEW_OLD;
 	if (m->part == 0 && !whole_start(rx, m))
 		return LR_VIEW_NO_MEMORY;
-	if (!rx->next.cfg || m->run != rx->next.run || m->rev != rx->next.rev ||
+	if (!rx->next.cfg || m->run != rx->next.run || m->rev != rx->whole ||
 	    m->part != rx->part || m->parts != rx->parts) {
 		lr_view_done(&rx->next);
 		return LR_VIEW_NEED_WHOLE;
@@ -328,16 +329,39 @@ enum lr_view_took lr_view_rx_whole(struct lr_view_rx *rx,
 	return ++rx->part < rx->parts ? LR_VIEW_MORE : whole_complete(rx);
 }
 
-/* True: this part continues what is held. */
-static bool delta_fits(struct lr_view_rx *rx, const struct lr_msg_view_delta *m)
+/* The members come first, so all of them have. */
+static bool has_slots(const struct lr_view *v)
 {
-	if (m->run != rx->view.run || m->from > rx->view.rev)
-		return false;
+	for (unsigned s = 0; s < v->nslots; s++)
+		if (v->cfg[s].ce)
+			return true;
+	return false;
+}
+
+static bool continues(const struct lr_view *v,
+		      const struct lr_msg_view_delta *m)
+{
+	return m->run == v->run && m->from <= v->rev;
+}
+
+/* What this part continues: what is held, or the whole view on its way: on a
+ * slow network there may be a delta behind each of its parts. A member that
+ * changed must not come again as it was before. */
+static struct lr_view *delta_fits(struct lr_view_rx *rx,
+				  const struct lr_msg_view_delta *m)
+{
+	struct lr_view *v = &rx->view;
+
+	if (!continues(v, m))
+		v = &rx->next;
+	if (v == &rx->next &&
+	    (!v->cfg || !continues(v, m) || !has_slots(v)))
+		return NULL;
 	if (m->part == 0) {
 		rx->to = m->to;
 		rx->to_part = 0;
 	}
-	return rx->to == m->to && rx->to_part == m->part;
+	return rx->to == m->to && rx->to_part == m->part ? v : NULL;
 }
 
 /* Each configuration of a delta is true by itself, so its parts are taken as
@@ -347,25 +371,28 @@ enum lr_view_took lr_view_rx_delta(struct lr_view_rx *rx,
 				   const void *bulk, size_t len)
 {
 	enum lr_view_took t;
+	struct lr_view *v;
 
 	if (m->run == 0 || m->part >= m->parts || m->to <= m->from)
 		return LR_VIEW_BAD;
 	if (m->run == rx->view.run && m->to <= rx->view.rev)
 		return LR_VIEW_OLD;
-	if (!delta_fits(rx, m)) {
+	v = delta_fits(rx, m);
+	if (!v) {
 		rx->to = 0;
 		return LR_VIEW_NEED_WHOLE;
 	}
-	t = took(lr_view_apply(&rx->view, bulk, len));
+	t = took(lr_view_apply(v, bulk, len));
 	if (t != LR_VIEW_MORE) {
 		rx->to = 0;
 		return t;
 	}
 	if (++rx->to_part < m->parts)
 		return LR_VIEW_MORE;
-	rx->view.rev = m->to;
-	if (m->epoch > rx->view.epoch)
-		rx->view.epoch = m->epoch;
+	if (m->to > v->rev)
+		v->rev = m->to;
+	if (m->epoch > v->epoch)
+		v->epoch = m->epoch;
 	rx->to = 0;
-	return LR_VIEW_APPLIED;
+	return v == &rx->view ? LR_VIEW_APPLIED : LR_VIEW_MORE;
 }

@@ -60,6 +60,7 @@ struct lr_view_rx {
 	struct lr_view view; /* what is known; run 0: nothing yet */
 	struct lr_view next; /* a whole view under construction; no cfg: none */
 	uint16_t part, parts; /* of `next`: expected, and how many */
+	uint64_t whole;	      /* the rev of its parts; with deltas it is newer */
 	uint64_t to;	      /* delta under way; 0: none */
 	uint16_t to_part;
 };

@@ -194,6 +194,37 @@ static void deltas(void **state)
 	lr_view_rx_done(&rx);
 }
 
+/* Deltas that come between the parts of a whole view are in it in the end, if
+ * only slots are left of it; the rest of an older view does not undo them. */
+static void delta_within_whole(void **state)
+{
+	struct lr_view_rx rx = new_rx();
+	struct lr_view was = view(3, NSLOTS), v;
+	unsigned slots[2] = {0, NSLOTS - 1}, part = 0;
+	uint64_t inc = 4;
+
+	(void)state;
+	assert_true(lr_view_copy(&v, &was));
+	v.rev = 4;
+	v.cfg[0] = cfg(60);
+	v.cfg[NSLOTS - 1] = cfg(60);
+	lr_view_drop_member(&v, inc);
+	assert_int_equal(give_part(&rx, &was, part++), LR_VIEW_MORE);
+	assert_int_equal(give_delta(&rx, &v, 3, slots, 2, &inc, 1, -1),
+			 LR_VIEW_NEED_WHOLE); /* members are still to come */
+	while (!rx.next.cfg[1].ce)
+		assert_int_equal(give_part(&rx, &was, part++), LR_VIEW_MORE);
+	assert_int_equal(give_delta(&rx, &v, 3, slots, 2, &inc, 1, -1),
+			 LR_VIEW_MORE);
+	while (rx.view.run == 0)
+		assert_in_range(give_part(&rx, &was, part++), LR_VIEW_MORE,
+				LR_VIEW_APPLIED);
+	assert_same(&v, &rx.view);
+	lr_view_done(&v);
+	lr_view_done(&was);
+	lr_view_rx_done(&rx);
+}
+
 /* A gap between deltas, or within one, asks for the whole view; so does a
  * delta of another run, or before anything came. A repeated one is old. */
 static void gaps(void **state)
@@ -379,7 +410,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole),      cmocka_unit_test(empty),
-		cmocka_unit_test(deltas),     cmocka_unit_test(gaps),
+		cmocka_unit_test(deltas),
+		cmocka_unit_test(delta_within_whole),     cmocka_unit_test(gaps),
 		cmocka_unit_test(torn_whole), cmocka_unit_test(never_back),
 		cmocka_unit_test(hostile),    cmocka_unit_test(impossible),
 		cmocka_unit_test(members),
