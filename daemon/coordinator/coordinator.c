@@ -86,6 +86,7 @@ static void tick_cb(uv_timer_t *timer)
 	struct lr_coordinator *k = timer->data;
 	uint64_t now = lr_now_ms();
 
+	lr_donors_heard(k, now);
 	lr_coord_tick(k->rules, now);
 	lr_state_tick(k, now);
 	lr_devices_tick(k, now);

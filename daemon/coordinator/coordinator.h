@@ -75,6 +75,7 @@ struct lr_peer { /* a link to us */
 	uint64_t inc;		      /* donors */
 	struct lr_coord_donor *donor; /* control links: what HELLO said */
 	bool hello_done;	      /* the rules know it */
+	uint64_t read_bytes;	      /* of its link, as the rules know */
 	bool may_leave;
 	bool revoked; /* closing; the rules forget it then */
 	/* BEAT links: as last told to the events, and since when it differs */
@@ -188,6 +189,8 @@ void lr_donor_connect(struct lr_coordinator *k, uint64_t inc);
 /* donors.c */
 void lr_donor_greet(struct lr_peer *p); /* admitted: ask for its slots */
 bool lr_donor_frame(struct lr_peer *p, const struct lr_frame *f);
+/* Tells the rules whose links move. */
+void lr_donors_heard(struct lr_coordinator *k, uint64_t now_ms);
 void lr_donor_closed(struct lr_peer *p);
 void lr_donor_seal(struct lr_coordinator *k, const struct lr_coord_act *a);
 void lr_donor_install(struct lr_coordinator *k, const struct lr_coord_act *a);

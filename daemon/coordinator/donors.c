@@ -13,8 +13,8 @@
 #include "daemon/log.h"
 
 #define SLOTS_A_FRAME 4096
-#define SLOTS_MS 5000
-#define SEAL_MS 10000
+#define SLOTS_MS 20000
+#define SEAL_MS 20000 /* no change waits longer */
 #define LENT_MS 1500
 #define CUT_OFF_MS 60000
 #define STATE_BYTES 21 /* a slot_state record */
@@ -243,6 +243,22 @@ void lr_donor_install(struct lr_coordinator *k, const struct lr_coord_act *a)
 		bulk.len = w.len;
 		LR_REQUEST(p->link, INSTALL, install, &m, &bulk, SEAL_MS,
 			   install_cb, NULL);
+	}
+}
+
+/* What is in the middle of a large answer is not silent. */
+void lr_donors_heard(struct lr_coordinator *k, uint64_t now_ms)
+{
+	for (struct lr_peer *p = k->peers; p; p = p->next) {
+		uint64_t bytes = lr_link_read_bytes(p->link);
+
+		if (p->role != LR_LINK_DONOR || !p->admitted)
+			continue;
+		if (bytes != p->read_bytes)
+			lr_coord_heard(k->rules, p->inc, now_ms);
+		if (lr_link_is_sending(p->link))
+			lr_coord_sending(k->rules, p->inc, now_ms);
+		p->read_bytes = bytes;
 	}
 }
 

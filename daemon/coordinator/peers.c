@@ -200,8 +200,10 @@ static void take_hello(struct lr_peer *p, const struct lr_frame *f)
 		lr_link_close(p->link, LR_E_OK);
 		return;
 	}
-	if (p->admitted)
+	if (p->admitted) {
 		lr_link_trust(p->link);
+		lr_link_set_control(p->link);
+	}
 	if (p->role == LR_LINK_DONOR && m.shards > LR_SHARDS_MAX) {
 		lr_link_close(p->link, LR_E_PROTOCOL);
 		return;

@@ -283,6 +283,7 @@ static void open_cb(struct lr_link *link, void *arg)
 		return;
 	a->link = link;
 	a->linked = true;
+	lr_link_set_control(link);
 	snprintf(a->address, sizeof a->address, "%s", lr_link_address(link));
 	say_hello(a);
 }

@@ -111,6 +111,10 @@ enum lr_err lr_coord_hello(struct lr_coord *c, const struct lr_coord_donor *d,
 			   uint64_t now_ms);
 void lr_coord_beat(struct lr_coord *c, uint64_t inc, const struct lr_beat *b,
 		   uint64_t now_ms);
+/* Bytes came on its control link; bytes for it are on their way there: a SEAL
+ * or its answer may be among them. */
+void lr_coord_heard(struct lr_coord *c, uint64_t inc, uint64_t now_ms);
+void lr_coord_sending(struct lr_coord *c, uint64_t inc, uint64_t now_ms);
 void lr_coord_slots(struct lr_coord *c, uint64_t inc,
 		    const struct lr_slot_report *r, size_t n, uint64_t now_ms);
 void lr_coord_sealed(struct lr_coord *c, uint64_t inc, uint64_t epoch,

@@ -29,8 +29,11 @@
 #define COORD_UNLINKED_MS 1000u /* beats alone do not keep a donor in */
 #define COORD_CALM_MS	  250u	/* between two changes that could wait */
 #define COORD_RETRY_MS	  500u	/* INSTALL, SLOTS_GET, unavailable slots */
+#define COORD_MOVES_MS	  15000u /* waited for whose link moves: slow networks */
+#define COORD_STALL_MS	  1000u /* and stands still, meanwhile */
 #define COORD_RECHECK_MS  5000u /* SLOTS_GET again though nothing moved */
-#define COORD_PUBLISH_MS  50u	/* SYNCED reports are gathered this long */
+#define COORD_PUBLISH_MS  50u	/* SYNCED reports are gathered this long, */
+#define COORD_PUBLISH_MAX_MS 1000u /* while links are busy at most so long */
 #define COORD_SUSPECT_MS  50u
 #define COORD_GONE_MAX	  16u
 /* No donor may exhaust the epochs: what is told above is not believed. */
@@ -87,6 +90,8 @@ struct coord_row { /* one incarnation */
 	uint64_t await_until_ms, unlinked_ms, since_ms;
 	uint64_t weight; /* as planned */
 	uint64_t slots_get_ms, seen_prom;
+	uint64_t moved_ms; /* its control link carried something, either way */
+	uint64_t installs_ms; /* when none was due, or they were repeated */
 	uint32_t seen_sealed;
 	size_t seal_left; /* slots sealed at it and not answered */
 	bool seal_wait;	  /* the change waits for it */
@@ -169,7 +174,7 @@ struct lr_coord {
 	uint64_t epoch;	  /* of the change that runs */
 	unsigned *change; /* its slots; nslots of room */
 	size_t n_change;
-	uint64_t seal_until_ms, begun_ms;
+	uint64_t seal_until_ms, seal_last_ms, begun_ms;
 	size_t n_wait;
 	bool unsent; /* no memory for the phase's actions: tick again */
 	unsigned n_lost, n_unavail_new, n_lost_held;
@@ -178,6 +183,7 @@ struct lr_coord {
 
 	struct lr_suspect suspect;
 	uint64_t suspect_ms, retry_ms, publish_ms, settle_ms, calm_ms, wake_ms;
+	uint64_t sending_ms;  /* something was on its way to a donor */
 	uint64_t returned_ms; /* the last of a restored view said hello */
 	uint64_t hurt_ms;     /* since when copies are missing; 0 = all there */
 	unsigned hurt_donors; /* how many there were */
@@ -295,6 +301,7 @@ void coord_change_tick(struct lr_coord *c, uint64_t now_ms);
 /* A donor came or went while the SEALs are out. */
 void coord_change_joined(struct lr_coord *c, struct coord_row *r);
 void coord_change_lost(struct lr_coord *c, struct coord_row *r);
+void coord_change_suspect(struct lr_coord *c, struct coord_row *r);
 void coord_install_send(struct lr_coord *c, struct coord_row *only);
 /* Decides, once all have answered or it is time. */
 void coord_change_go_on(struct lr_coord *c, uint64_t now_ms);
@@ -303,6 +310,9 @@ void coord_change_go_on(struct lr_coord *c, uint64_t now_ms);
 void coord_seal_start(struct lr_coord *c, uint64_t now_ms);
 /* `only`: NULL = all members with a link. */
 void coord_seal_send(struct lr_coord *c, struct coord_row *only);
+/* The link of `r` moves: its answer is waited for. */
+void coord_link_moves(struct lr_coord *c, struct coord_row *r,
+		      uint64_t now_ms);
 /* A member of a slot that the view does not know. False: no memory. */
 bool coord_foreign_add(struct lr_coord *c, unsigned slot, uint64_t inc);
 

@@ -115,6 +115,7 @@ void coord_seal_start(struct lr_coord *c, uint64_t now_ms)
 	c->prepared = c->epoch;
 	c->phase = COORD_SEALING;
 	c->seal_until_ms = now_ms + seal_wait_ms(c);
+	c->seal_last_ms = now_ms + COORD_MOVES_MS;
 	for (size_t i = 0; i < c->n_change; i++) {
 		struct coord_slot *sl = &c->slots[c->change[i]];
 
@@ -127,6 +128,25 @@ void coord_seal_start(struct lr_coord *c, uint64_t now_ms)
 	coord_change_go_on(c, now_ms);
 }
 
+/* On a slow network what SEALs of thousands of slots and their answers take is
+ * no reason to do without a donor: it would be given all its data again. */
+void coord_link_moves(struct lr_coord *c, struct coord_row *r,
+		      uint64_t now_ms)
+{
+	uint64_t until = now_ms + COORD_STALL_MS;
+
+	r->moved_ms = now_ms;
+	if (c->phase != COORD_SEALING)
+		return;
+	wait_for(c, r);
+	if (!r->seal_wait)
+		return;
+	if (until > c->seal_last_ms)
+		until = c->seal_last_ms;
+	if (until > c->seal_until_ms)
+		c->seal_until_ms = until;
+}
+
 void coord_change_joined(struct lr_coord *c, struct coord_row *r)
 {
 	if (c->phase == COORD_SEALING)
@@ -136,6 +156,12 @@ void coord_change_joined(struct lr_coord *c, struct coord_row *r)
 void coord_change_lost(struct lr_coord *c, struct coord_row *r)
 {
 	r->seal_left = 0;
+	stop_waiting(c, r);
+}
+
+/* Nobody waits for it, unless its link moves again. */
+void coord_change_suspect(struct lr_coord *c, struct coord_row *r)
+{
 	stop_waiting(c, r);
 }
 

@@ -96,7 +96,7 @@ void coord_verdict(struct lr_coord *c, struct coord_row *r, uint64_t now_ms)
 		(void)coord_act_push(
 			c, &(struct lr_coord_act){.what = LR_DO_CONNECT,
 						  .target = r->d.member.inc});
-		coord_change_lost(c, r); /* nobody waits for it */
+		coord_change_suspect(c, r);
 		break;
 	case LR_VERDICT_EVICT:
 		if (r->leaving)
@@ -128,6 +128,32 @@ static void tick_suspects(struct lr_coord *c, uint64_t now_ms)
 		if (c->rows[i]->state == ROW_UP)
 			coord_verdict(c, c->rows[i], now_ms);
 }
+
+/* --- what moves on links --- */
+
+void lr_coord_heard(struct lr_coord *c, uint64_t inc, uint64_t now_ms)
+{
+	struct coord_row *r = coord_row(c, inc);
+
+	if (!r || r->state != ROW_UP)
+		return;
+	lr_watch_heard(&r->watch, now_ms);
+	if (!r->linked)
+		r->unlinked_ms = now_ms;
+	coord_link_moves(c, r, now_ms);
+}
+
+void lr_coord_sending(struct lr_coord *c, uint64_t inc, uint64_t now_ms)
+{
+	struct coord_row *r = coord_row(c, inc);
+
+	if (!r || r->state != ROW_UP)
+		return;
+	c->sending_ms = now_ms;
+	coord_link_moves(c, r, now_ms);
+}
+
+/* --- time --- */
 
 /* A thousand donors do not come back at once: while some do, the others are
  * given time. */
@@ -183,19 +209,38 @@ static void retry_unavailable(struct lr_coord *c)
 		}
 }
 
+/* Not while they, or what they are answered, may still be on their way. */
+static void retry_installs(struct lr_coord *c, struct coord_row *r,
+			   uint64_t now_ms)
+{
+	if (!r->installs_due) {
+		r->installs_ms = now_ms;
+	} else if (r->linked && (now_ms >= r->moved_ms + COORD_RETRY_MS ||
+				 now_ms >= r->installs_ms + COORD_MOVES_MS)) {
+		r->installs_ms = now_ms;
+		coord_install_send(c, r);
+	}
+}
+
 static void tick_retries(struct lr_coord *c, uint64_t now_ms)
 {
-	bool installs = false;
-
 	if (now_ms < c->retry_ms)
 		return;
 	c->retry_ms = now_ms + COORD_RETRY_MS;
 	if (c->phase == COORD_IDLE)
 		retry_unavailable(c);
 	for (size_t i = 0; i < c->n_rows; i++)
-		installs |= c->rows[i]->installs_due && c->rows[i]->linked;
-	if (installs)
-		coord_install_send(c, NULL);
+		retry_installs(c, c->rows[i], now_ms);
+}
+
+/* A donor that becomes synced is a delta for everybody; on a slow network they
+ * would come faster than they leave. */
+static bool publish_due(const struct lr_coord *c, uint64_t now_ms)
+{
+	bool free = now_ms >= c->sending_ms + COORD_PUBLISH_MS;
+
+	return c->published != c->view.rev && now_ms >= c->publish_ms &&
+	       (free || now_ms >= c->publish_ms + COORD_PUBLISH_MAX_MS);
 }
 
 void lr_coord_tick(struct lr_coord *c, uint64_t now_ms)
@@ -208,7 +253,7 @@ void lr_coord_tick(struct lr_coord *c, uint64_t now_ms)
 	coord_doubt_tick(c);
 	tick_retries(c, now_ms);
 	coord_change_tick(c, now_ms);
-	if (now_ms >= c->publish_ms && c->published != c->view.rev) {
+	if (publish_due(c, now_ms)) {
 		c->publish = true;
 		c->publish_ms = now_ms + COORD_PUBLISH_MS;
 	}

@@ -56,6 +56,14 @@ void lr_watch_beat(struct lr_watch *w, const uint64_t *ticks, unsigned n,
 	w->shards = n < LR_SHARDS_MAX ? n : LR_SHARDS_MAX;
 }
 
+void lr_watch_heard(struct lr_watch *w, uint64_t now_ms)
+{
+	if (now_ms <= w->heard_ms)
+		return;
+	w->tick_ms += now_ms - w->heard_ms; /* not counted: nothing is known */
+	w->heard_ms = now_ms;
+}
+
 void lr_watch_refused(struct lr_watch *w)
 {
 	w->refused = true;

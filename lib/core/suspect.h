@@ -52,6 +52,9 @@ void lr_watch_start(struct lr_watch *w, uint64_t now_ms);
 /* A heartbeat with each shard's tick counter. */
 void lr_watch_beat(struct lr_watch *w, const uint64_t *ticks, unsigned n,
 		   uint64_t now_ms);
+/* Something else came from it: a large answer, which heartbeats stand behind
+ * on a slow network. */
+void lr_watch_heard(struct lr_watch *w, uint64_t now_ms);
 void lr_watch_refused(struct lr_watch *w);
 /* Someone cannot reach it. False: somebody else could a moment ago. */
 bool lr_watch_accused(struct lr_watch *w, uint64_t now_ms);

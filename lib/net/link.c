@@ -27,6 +27,7 @@ struct lr_link *lr_link_new(uv_loop_t *loop, const struct lr_link_ops *ops,
 	link->uid = UINT32_MAX;
 	link->bulk_limit = LR_BULK_MAX;
 	link->slow_ms = SLOW_MS;
+	link->dead_ms = LR_LINK_DEAD_MS;
 	link->tx.last = &link->tx.first;
 	link->rq.failed_last = &link->rq.failed;
 	if (ops)
@@ -471,11 +472,6 @@ void lr_link_set_pace(struct lr_link *link, uint64_t bytes_per_s)
 
 	(void)setsockopt(link->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate,
 			 sizeof rate);
-}
-
-void lr_link_set_turn(struct lr_link *link, size_t bytes)
-{
-	link->turn = bytes;
 }
 
 void lr_link_set_bulk_max(struct lr_link *link, uint32_t bytes)

@@ -183,6 +183,14 @@ void lr_link_set_pace(struct lr_link *link, uint64_t bytes_per_s);
  * their turn: for bulk that nobody waits for. Default: 128 KiB, and all there is
  * room for. */
 void lr_link_set_turn(struct lr_link *link, size_t bytes);
+/* It carries control: what is large there, views, must fill no slow network's
+ * queues, in which heartbeats stand, too, so it takes in little at a time; and
+ * a peer behind such a network has 3 s, not 1, to acknowledge anything. */
+void lr_link_set_control(struct lr_link *link);
+/* Bytes wait to be sent, or to be acknowledged by the peer's host. */
+bool lr_link_is_sending(struct lr_link *link);
+/* How many came, ever. */
+uint64_t lr_link_read_bytes(const struct lr_link *link);
 /* A frame whose bulk is larger closes the link. At 16 KiB or less its buffers
  * stay that small too. Default: LR_BULK_MAX. */
 void lr_link_set_bulk_max(struct lr_link *link, uint32_t bytes);

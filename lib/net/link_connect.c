@@ -7,8 +7,10 @@
 #include "net/link_i.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static void set_int(int fd, int level, int name, int value)
@@ -16,14 +18,15 @@ static void set_int(int fd, int level, int name, int value)
 	(void)setsockopt(fd, level, name, &value, sizeof value);
 }
 
-#define DEAD_MS 1000
+#define CONTROL_DEAD_MS 3000
+#define CONTROL_WINDOW	(16 * 1024)
 
 /* A dead host is noticed in about a second when data waits, in about two when
  * none does. */
 static void tune_tcp(int fd)
 {
 	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, DEAD_MS);
+	set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, LR_LINK_DEAD_MS);
 	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, 1);
 	set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, 1);
@@ -47,7 +50,29 @@ void lr_link_set_patient(struct lr_link *link, bool patient)
 		return;
 	link->patient = patient;
 	set_int(link->fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
-		patient ? (int)link->slow_ms + DEAD_MS : DEAD_MS);
+		(int)(patient ? link->slow_ms + link->dead_ms : link->dead_ms));
+}
+
+void lr_link_set_control(struct lr_link *link)
+{
+	if (link->local)
+		return;
+	link->dead_ms = CONTROL_DEAD_MS;
+	set_int(link->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, CONTROL_DEAD_MS);
+	set_int(link->fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, CONTROL_WINDOW);
+}
+
+bool lr_link_is_sending(struct lr_link *link)
+{
+	int waiting = 0;
+
+	if (link->tx.first || link->out.len)
+		return true;
+	if (link->acked_bytes != link->sent_bytes &&
+	    ioctl(link->fd, SIOCOUTQ, &waiting) == 0 && waiting > 0)
+		return true;
+	link->acked_bytes = link->sent_bytes;
+	return false;
 }
 
 static enum lr_err begin(struct lr_link *link, int fd,

@@ -37,6 +37,7 @@
 #define LR_LINK_IOV	 64
 #define LR_LINK_RECORD	 16384u /* a TLS record's payload */
 #define LR_LINK_TICK_MS	 500u
+#define LR_LINK_DEAD_MS	 1000u
 #define LR_LINK_AHEAD	 4096u /* read while looking */
 #define LR_LINK_HELD	 (256u << 20) /* by all links of a thread */
 #define LR_LINK_SHARE	 (64u * 1024) /* of one, at the least, above that */
@@ -169,6 +170,9 @@ struct lr_link {
 	uint32_t bulk_limit;
 	uint32_t uid;
 	size_t turn; /* bytes read or sent in one; 0: as ever */
+	unsigned dead_ms; /* TCP: to acknowledge what was sent */
+	uint64_t read_bytes; /* ever */
+	uint64_t acked_bytes; /* of sent_bytes, as far as was looked */
 
 	uv_poll_t poll;
 	uv_idle_t kick;

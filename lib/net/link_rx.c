@@ -295,6 +295,16 @@ bool lr_link_read_ahead(struct lr_link *link)
 	return true;
 }
 
+uint64_t lr_link_read_bytes(const struct lr_link *link)
+{
+	return link->read_bytes;
+}
+
+void lr_link_set_turn(struct lr_link *link, size_t bytes)
+{
+	link->turn = bytes;
+}
+
 static void landed(struct link_rx *rx, size_t n)
 {
 	size_t to_big = 0;
@@ -340,8 +350,10 @@ static ssize_t fill(struct lr_link *link, size_t most, size_t *asked)
 		n = lr_link_recv(link, iov[0].iov_base, iov[0].iov_len);
 	else
 		n = readv(link->fd, iov, pieces);
-	if (n > 0)
+	if (n > 0) {
 		landed(rx, (size_t)n);
+		link->read_bytes += (uint64_t)n;
+	}
 	return n;
 }
 

@@ -228,3 +228,36 @@ def test_sites(lab):
     wait_until(lambda: all("birch" in o["donors"] and len(o["donors"]) == 2
                            for o in ledger.listed().values()), 45,
                "each object on both floors")
+
+
+def test_slow_links(lab):
+    """Links so slow that the SEALs' answers and the views of thousands of
+    slots take longer than a donor may be silent: a donor joins, one dies,
+    with few views, and nobody else is taken for dead."""
+    p = Pool(lab, donors=("birch", "cedar", "dogwood", "fir"), start=False)
+    joins = p.donors.pop()
+    p.start()
+    ledger = Ledger(p)
+    for _ in range(4):
+        ledger.store(20 * KIB)
+    for h in (*p.hosts, joins):
+        h.slow("4mbit" if FULL else "16mbit")
+    epoch = p.status()["epoch"]
+    joins.start("donor")
+    p.wait_up(4, 60)
+    p.donors.append(joins)
+    wait_settled(p, 4, 120)
+    joined = p.status()["epoch"]
+    lab.say(f"joined: {joined - epoch} views")
+    if FULL:
+        p.donors[0].daemons["donor"].kill()
+        p.wait_state("birch", ("down",), 60)
+        p.wait_whole(120, donors=3)
+    views = p.status()["epoch"] - epoch
+    lab.say(f"{views} views")
+    for h in p.hosts:
+        h.slow(None)
+    names = [d.name for d in p.donors[1:]]
+    check(not down_events(p, names), f"false deaths: {down_events(p, names)}")
+    check(views < 8, f"{views} views")
+    ledger.verify()

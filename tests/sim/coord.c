@@ -426,6 +426,22 @@ void coord_recv(struct sim *s, struct conn *c, struct msg *m)
 
 /* --- life --------------------------------------------------------------------- */
 
+/* Where messages trickle it is seen that they are on their way. */
+static void see_links(struct sim *s)
+{
+	for (size_t i = 0; s->p.trickle && i < s->n_conn; i++) {
+		struct conn *c = &s->conn[i];
+
+		if (!c->used || c->kind != CONN_CONTROL || !c->hello_done ||
+		    !net_reaches(s, SIM_COORD, c->node[0]))
+			continue;
+		if (c->to[1].head)
+			lr_coord_heard(s->coord, c->inc, s->now);
+		if (c->to[0].head)
+			lr_coord_sending(s->coord, c->inc, s->now);
+	}
+}
+
 static void tick_cb(struct sim *s, void *arg, uint64_t gen)
 {
 	(void)arg;
@@ -435,6 +451,7 @@ static void tick_cb(struct sim *s, void *arg, uint64_t gen)
 		sim_at(s, s->node[SIM_COORD].paused_ms + 1, tick_cb, NULL, gen);
 		return;
 	}
+	see_links(s);
 	lr_coord_tick(s->coord, s->now);
 	coord_acts(s);
 	list_tick(s);

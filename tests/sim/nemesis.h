@@ -54,6 +54,7 @@ struct profile { /* drawn for each run */
 	bool full, chunked, removals;
 	bool forward; /* objects' PUTs go through one copy to the others */
 	bool via;     /* clients' requests go through another member */
+	bool trickle; /* late answers are seen coming */
 };
 
 /* nemesis.c */

@@ -107,5 +107,6 @@ void nemesis_draw_profile(struct sim *s)
 	/* Not drawn: the lives without it stay what they were. */
 	p->forward = s->seed % 5 == 2 || s->seed % 5 == 3;
 	p->via = s->seed % 10 == 0;
+	p->trickle = s->seed % 7 == 4 || s->seed % 7 == 5;
 	p->full = p->theme != THEME_SWEEP && sim_chance(s, 100);
 }

@@ -39,7 +39,8 @@ struct kit_msg *kit_post(struct kit *k, enum kit_msg_kind kind,
 	}
 	m = &k->msg[k->n_msg++];
 	*m = (struct kit_msg){.kind = kind,
-			      .at = k->now + draw(&k->seed, k->delay_ms + 1),
+			      .at = k->now + d->slow_ms +
+				    draw(&k->seed, k->delay_ms + 1),
 			      .inc = d->inc,
 			      .gen = d->gen,
 			      .run = k->p.run,
@@ -237,6 +238,21 @@ static void put_step(struct kit *k, struct kit_op *op)
 
 /* --- time --- */
 
+static void see_links(struct kit *k)
+{
+	for (size_t i = 0; k->moves && i < k->n_msg; i++) {
+		const struct kit_msg *m = &k->msg[i];
+		const struct kit_donor *d = &k->d[m->donor];
+
+		if (m->gen != d->gen || m->inc != d->inc || d->cut)
+			continue;
+		if (m->kind >= KIT_HELLO)
+			lr_coord_heard(k->c, m->inc, k->now);
+		else
+			lr_coord_sending(k->c, m->inc, k->now);
+	}
+}
+
 void kit_step(struct kit *k)
 {
 	k->now += 10;
@@ -252,6 +268,7 @@ void kit_step(struct kit *k)
 		if (k->op[i].on)
 			put_step(k, &k->op[i]);
 	if (k->c && k->now >= k->tick_at) {
+		see_links(k);
 		lr_coord_tick(k->c, k->now);
 		k->tick_at = k->now + 20;
 		kit_acts(k);

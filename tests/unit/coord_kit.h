@@ -52,6 +52,7 @@ struct kit_donor {
 	bool silent;	       /* died without a word: nobody refuses */
 	bool cut;	       /* from the coordinator only */
 	bool linked, wants_link, leaving, may_leave;
+	unsigned slow_ms; /* what its messages take longer */
 	uint64_t gen; /* of its link */
 	uint64_t at, beat_at, cut_at, leave_at, lost_at, fifo[2], tick;
 	uint64_t lent, used;
@@ -73,6 +74,7 @@ struct kit {
 	unsigned nslots, n;
 	uint64_t now, seed, next_inc, tick_at;
 	unsigned delay_ms, sync_ms;
+	bool moves; /* the coordinator sees that messages are on their way */
 	struct lr_coord_params p;
 	struct lr_coord *c; /* NULL: the coordinator is down */
 	struct lr_view disk;

@@ -80,6 +80,7 @@ tests_unit_test_sync_LDADD = $(core_libs)
 # taken away; and with a copy of the core whose allocations fail.
 coord_tests = tests/unit/test_coord tests/unit/test_coord_restart \
 	tests/unit/test_coord_restored tests/unit/test_coord_shed \
+	tests/unit/test_coord_slow \
 	tests/unit/test_coord_chaos tests/unit/test_coord_memory
 coord_kit = tests/unit/coord_kit.c tests/unit/coord_kit.h \
 	tests/unit/coord_kit_i.h tests/unit/coord_kit_check.c \
@@ -102,6 +103,8 @@ tests_unit_test_coord_restart_SOURCES = tests/unit/test_coord_restart.c \
 tests_unit_test_coord_restart_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
 tests_unit_test_coord_shed_SOURCES = tests/unit/test_coord_shed.c $(coord_kit)
 tests_unit_test_coord_shed_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
+tests_unit_test_coord_slow_SOURCES = tests/unit/test_coord_slow.c $(coord_kit)
+tests_unit_test_coord_slow_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
 coord_mutable = $(coord_kit) $(coord_core) lib/core/slot.c \
 	lib/core/suspect.c lib/core/id.c
 tests_unit_test_coord_chaos_SOURCES = tests/unit/test_coord_chaos.c \

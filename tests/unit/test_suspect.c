@@ -48,6 +48,48 @@ static void test_silent(void **state)
 	assert_int_equal(p.d[0].confirms, 0);
 }
 
+/* What comes on its control link keeps a donor whose heartbeats stand behind
+ * that; from the last of it on the same times count. */
+static void test_large_answer(void **state)
+{
+	struct pool p;
+	uint64_t t0;
+
+	(void)state;
+	suspect_init(&p, 5);
+	suspect_run(&p, 1000);
+	p.d[2].mute = true;
+	for (int i = 0; i < 20; i++) {
+		suspect_run(&p, 300);
+		lr_watch_heard(&p.d[2].w, p.now);
+	}
+	t0 = p.now;
+	assert_int_equal(p.d[2].confirms, 0);
+	lr_watch_heard(&p.d[2].w, t0 - 200); /* told late: nothing new */
+	suspect_run(&p, 3000);
+	assert_int_equal(p.d[2].confirm_ms, t0 + 350);
+	assert_int_equal(p.d[2].evict_ms, t0 + 600);
+}
+
+/* A shard that stands still is noticed though its donor says much else. */
+static void test_frozen_talks(void **state)
+{
+	struct pool p;
+	uint64_t t0;
+
+	(void)state;
+	suspect_init(&p, 5);
+	suspect_run(&p, 1000);
+	t0 = p.now;
+	p.d[2].frozen = true;
+	while (!p.d[2].evict_ms && p.now < t0 + 5000) {
+		suspect_run(&p, 20);
+		lr_watch_heard(&p.d[2].w, p.now);
+	}
+	assert_in_range(p.d[2].confirm_ms, t0 + 400, t0 + 700);
+	assert_in_range(p.d[2].evict_ms, t0 + 550, t0 + 900);
+}
+
 /* A shard that does not move while heartbeats go on is suspect after 500 ms
  * and evicted when nobody could confirm it. */
 static void test_frozen_shard(void **state)
@@ -230,6 +272,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quiet_pool),
 		cmocka_unit_test(test_silent),
+		cmocka_unit_test(test_large_answer),
+		cmocka_unit_test(test_frozen_talks),
 		cmocka_unit_test(test_frozen_shard),
 		cmocka_unit_test(test_second_shard),
 		cmocka_unit_test(test_frozen_thaws),
