@@ -80,7 +80,7 @@ static void clean(uint32_t bytes)
 	if (since < CLEAN_BYTES)
 		return;
 	since = 0;
-	lr_store_clean(store, CLEAN_US, false);
+	lr_store_clean(store, CLEAN_US, LR_CLEAN_BUSY);
 }
 
 static bool put(struct churn_value *v, const void *bytes)

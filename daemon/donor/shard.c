@@ -18,7 +18,9 @@
 #define OPS_MAX 64 /* of a link, that are not answered yet */
 #define OPS_BYTES (4u << 20)
 #define CLEAN_US 2000
-#define GIVE_US 15000 /* of TICK_MS: RAM is wanted back */
+#define IDLE_US 6000  /* of TICK_MS: nobody asked anything for IDLE_MS */
+#define IDLE_MS 200
+#define GIVE_US 15000 /* RAM is wanted back */
 
 void lr_shard_send(struct lr_shard *s, unsigned type, uint64_t req,
 		   const void *meta, size_t meta_len, const void *bulk,
@@ -171,16 +173,30 @@ static void tell_stats(struct lr_shard *s)
 	s->slots_changed = false;
 }
 
+static bool is_idle(struct lr_shard *s, uint64_t now)
+{
+	if (s->ops_seen != s->stats.ops) {
+		s->ops_seen = s->stats.ops;
+		s->asked_ms = now;
+	}
+	return now > s->asked_ms + IDLE_MS;
+}
+
 /* More is held than may be: RAM goes back as fast as it can, and what the
  * allocator keeps of freed indexes goes, too. */
-static void clean(struct lr_shard *s)
+static void clean(struct lr_shard *s, uint64_t now)
 {
 	struct lr_store_usage u = lr_store_usage(s->store);
 	bool over = u.mapped > u.limit;
 
 	if (over) /* what is only kept in case goes first */
 		lr_store_drop_shelves(s->store);
-	lr_store_clean(s->store, over ? GIVE_US : CLEAN_US, over);
+	if (over)
+		lr_store_clean(s->store, GIVE_US, LR_CLEAN_ALL);
+	else if (is_idle(s, now))
+		lr_store_clean(s->store, IDLE_US, LR_CLEAN_IDLE);
+	else
+		lr_store_clean(s->store, CLEAN_US, LR_CLEAN_BUSY);
 	if (over)
 		s->stats.mapped = lr_store_usage(s->store).mapped;
 	else if (s->was_over)
@@ -204,7 +220,7 @@ static void tick_cb(uv_timer_t *timer)
 	lr_scrub_tick(s->scrub, now);
 	lr_updates_tick(s->updates, now);
 	lr_forwards_tick(s->forwards, now);
-	clean(s);
+	clean(s, now);
 	s->stats.tick++;
 	if (s->slots_changed || s->stats.tick % 8 == 0)
 		tell_stats(s);

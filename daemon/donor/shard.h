@@ -129,6 +129,7 @@ struct lr_shard {
 	struct lr_verified *verified;
 	struct lr_hist hist, hist_told;
 	enum lr_served serving; /* what is being answered */
+	uint64_t ops_seen, asked_ms; /* when somebody asked something last */
 	uint64_t last_tick_ms, hold_until_ms; /* late: the view comes first */
 	uint64_t back_ms; /* since when we hear the coordinator again */
 	bool caught_up; /* a view came since */

@@ -20,9 +20,10 @@
 
 /* Free bytes in a segment that make it worth moving the rest. Packed segments
  * have less: at most one record (3.2 %) does not fit at their end. */
-#define FREE_IDLE     (LR_SEGMENT_ROOM / 2)  /* RAM to return, at leisure */
+#define FREE_BUSY     (LR_SEGMENT_ROOM / 2)  /* a byte moved for a byte back */
+#define FREE_IDLE     (LR_SEGMENT_ROOM / 4)  /* three of them */
 #define FREE_TIGHT    (LR_SEGMENT_ROOM / 10) /* near the limit */
-#define FREE_EAGER    (LR_SEGMENT_ROOM / 20)
+#define FREE_LEAST    (LR_SEGMENT_ROOM / 20)
 #define TIGHT_PERCENT 80u
 
 struct survey {
@@ -235,7 +236,7 @@ bool lr_cleaner_make_room(struct lr_store *s, uint64_t extra)
 		if (lr_log_may_index(s, extra))
 			return true;
 		settle(s);
-		v = survey(s, FREE_EAGER / 2, false);
+		v = survey(s, FREE_LEAST / 2, false);
 		if (!v.best || !may_start(s, &v))
 			return false;
 		start(s, v.best);
@@ -243,13 +244,13 @@ bool lr_cleaner_make_room(struct lr_store *s, uint64_t extra)
 	return lr_cleaner_finish(s) && lr_log_may_index(s, extra);
 }
 
-static uint32_t min_free(const struct lr_store *s, bool eager)
+static uint32_t min_free(const struct lr_store *s, enum lr_clean how)
 {
-	if (eager || s->nsegs > lr_log_allowed(s, 0))
-		return FREE_EAGER;
+	if (how == LR_CLEAN_ALL || s->nsegs > lr_log_allowed(s, 0))
+		return FREE_LEAST;
 	if (s->nsegs * 100ull >= TIGHT_PERCENT * lr_log_allowed(s, 0))
 		return FREE_TIGHT;
-	return FREE_IDLE;
+	return how == LR_CLEAN_IDLE ? FREE_IDLE : FREE_BUSY;
 }
 
 /* Would the candidates' survivors need fewer segments than they fill? About
@@ -265,9 +266,9 @@ static bool gains(const struct lr_store *s, const struct survey *v)
 	return (live + room - 1) / room < v->candidates;
 }
 
-static struct lr_segment *worth(const struct lr_store *s, bool eager)
+static struct lr_segment *worth(const struct lr_store *s, enum lr_clean how)
 {
-	struct survey v = survey(s, min_free(s, eager), false);
+	struct survey v = survey(s, min_free(s, how), false);
 
 	if (!v.best || !may_start(s, &v) || !gains(s, &v))
 		return NULL;
@@ -325,15 +326,15 @@ static bool touch_ahead(struct lr_store *s, uint64_t end_us)
 	return spare(s) && touch(s->spare, (uint32_t)ahead, end_us);
 }
 
-bool lr_store_clean(struct lr_store *s, unsigned budget_us, bool eager)
+bool lr_store_clean(struct lr_store *s, unsigned budget_us, enum lr_clean how)
 {
 	uint64_t end_us = now_us() + budget_us;
 	struct lr_segment *next;
 
 	do {
-		if (eager)
+		if (how == LR_CLEAN_ALL)
 			settle(s);
-		next = s->victim ? NULL : worth(s, eager);
+		next = s->victim ? NULL : worth(s, how);
 		if (next)
 			start(s, next);
 		if (!s->victim)
@@ -341,9 +342,9 @@ bool lr_store_clean(struct lr_store *s, unsigned budget_us, bool eager)
 		if (!step(s))
 			return false;
 	} while (now_us() < end_us);
-	if (s->victim || worth(s, eager))
+	if (s->victim || worth(s, how))
 		return true;
-	if (!eager)
+	if (how != LR_CLEAN_ALL)
 		return touch_ahead(s, end_us);
 	lr_segment_drop_spare(s);
 	return false;

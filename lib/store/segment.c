@@ -3,7 +3,7 @@
  *
  * One emptied segment is kept as a spare: mapping and touching RAM anew costs
  * 10 to 24 ms a segment, and under churn at the limit each victim of the
- * cleaner would pay that. lr_store_clean(eager) gives the spare back too. */
+ * cleaner would pay that. LR_CLEAN_ALL gives the spare back too. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -99,8 +99,15 @@ struct lr_store_usage lr_store_usage(const struct lr_store *s);
  * make room: no entry is dropped. */
 void lr_store_set_limit(struct lr_store *s, uint64_t limit);
 
+/* What is worth its cleaning. */
+enum lr_clean {
+	LR_CLEAN_BUSY, /* segments half empty; more of them near the limit */
+	LR_CLEAN_IDLE, /* nobody is kept waiting: a quarter empty, too */
+	LR_CLEAN_ALL,  /* down to the least RAM */
+};
+
 /* Does up to `budget_us` of cleaning and releasing; true: there is more worth
- * doing now. `eager`: down to the least RAM, not just below the threshold. */
-bool lr_store_clean(struct lr_store *s, unsigned budget_us, bool eager);
+ * doing now. */
+bool lr_store_clean(struct lr_store *s, unsigned budget_us, enum lr_clean how);
 
 #endif

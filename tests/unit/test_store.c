@@ -246,8 +246,34 @@ static void test_lazy_return(void **state)
 		if (k % 8)
 			drop(s, k);
 	kit_clean(s, false);
-	assert_false(lr_store_clean(s, 1000, false));
+	assert_false(lr_store_clean(s, 1000, LR_CLEAN_BUSY));
 	assert_true(lr_store_usage(s).mapped <= 33 * MIB);
+	lr_store_free(s);
+}
+
+/* Removed here and there: it stays as long as somebody would wait for the
+ * cleaning of it, and goes in an idle moment. */
+static void test_idle_return(void **state)
+{
+	struct lr_store *s = lr_store_new(1, 128 * MIB);
+	uint64_t k, n = 8000, before; /* below where all is cleaned anyway */
+
+	(void)state;
+	for (k = 0; k < n; k++)
+		assert_int_equal(put(s, k, 10000), LR_E_OK);
+	for (k = 0; k < n; k++)
+		if (k % 5 < 2)
+			drop(s, k);
+	before = lr_store_usage(s).mapped;
+	kit_clean(s, false);
+	assert_int_equal(lr_store_usage(s).mapped, before);
+	while (lr_store_clean(s, 500, LR_CLEAN_IDLE))
+		;
+	assert_true(lr_store_usage(s).mapped <=
+		    lr_store_usage(s).live * 105 / 100 + 25 * MIB);
+	for (k = 0; k < n; k++)
+		if (k % 5 >= 2)
+			check(s, k, 10000);
 	lr_store_free(s);
 }
 
@@ -387,6 +413,7 @@ int main(void)
 		cmocka_unit_test(test_tiny),
 		cmocka_unit_test(test_ram_returns),
 		cmocka_unit_test(test_lazy_return),
+		cmocka_unit_test(test_idle_return),
 		cmocka_unit_test(test_pins),
 		cmocka_unit_test(test_scan),
 		cmocka_unit_test(test_churn),

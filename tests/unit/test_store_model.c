@@ -271,7 +271,8 @@ static void one_step(void)
 	else if (what < 841)
 		lr_store_drop_shelf(m.s, slot_of(key));
 	else if (what < 900)
-		lr_store_clean(m.s, (unsigned)roll(300), roll(4) == 0);
+		lr_store_clean(m.s, (unsigned)roll(300),
+				(enum lr_clean)roll(3));
 	else if (what < 960 && m.pins)
 		pin_or_unpin(key);
 	else if (what < 965)
@@ -371,7 +372,7 @@ static bool run_failing(unsigned n)
 			continue;
 		}
 		if (what < 4)
-			lr_store_clean(m.s, 100, roll(2) == 0);
+			lr_store_clean(m.s, 100, (enum lr_clean)roll(3));
 		err = lr_store_put(m.s, slot_of(key), &e, false, 1);
 		assert_true(!err || err == LR_E_FULL ||
 			    (err == LR_E_NO_MEMORY && kit_failed()));
