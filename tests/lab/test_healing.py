@@ -4,6 +4,7 @@ hurting anybody, and no more of it than there is need for."""
 import os
 import re
 import threading
+import time
 
 from exposition import Metrics
 from lab import FULL, PROGRAMS, check, wait_until
@@ -211,6 +212,48 @@ def test_saturated(lab):
           f"false deaths: {down_events(p, names)}")
     for h in p.hosts:
         h.slow(None)
+    ledger.verify()
+
+
+def read_for(ledger, done):
+    """Seconds that each retrieve took, until done(); none may fail."""
+    took, ids = [], list(ledger.objects)
+    while not took or not done():
+        for i in ids[-8:]:
+            begin = time.monotonic()
+            ledger.retrieve(i)
+            took.append(time.monotonic() - begin)
+    return sorted(took)
+
+
+def test_new_donor(lab):
+    """On 100 Mbit links a third donor joins two: it fills until every copy is
+    where it belongs, and what users read and write meanwhile never fails."""
+    p = Pool(lab, start=False)
+    late = p.donors.pop()
+    p.start()
+    ledger = Ledger(p)
+    for _ in range(16 if FULL else 2):
+        ledger.store(8 * MIB)
+    for _ in range(8):
+        ledger.store(2 * KIB)
+    for h in [*p.hosts, late]:
+        h.slow("100mbit")
+    before = read_for(ledger, lambda: True)
+    late.start("donor")
+    p.donors.append(late)
+    p.wait_up(3)
+    with Load(ledger, (2 * KIB, 64 * KIB), codes=(0,)) as load:
+        during = read_for(ledger, lambda: not p.anvil.json(
+            "rebalance", "--simulate")["slots"])
+        load.wait_more(1)
+    lab.say(f"2 KiB read in {before[len(before) // 2]:.3f} s, at most "
+            f"{before[-1]:.3f}; while it filled {during[len(during) // 2]:.3f}"
+            f" s, at most {during[-1]:.3f} (with the command's start)")
+    wait_settled(p, 3)
+    held = {d["name"]: d["held_bytes"] for d in p.donor_rows()}
+    check(held[late.name] > p.status()["stored_bytes"] // 3,
+          f"about a third of two copies, not {held}")
     ledger.verify()
 
 
