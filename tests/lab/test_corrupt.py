@@ -38,23 +38,27 @@ def rot(process, data):
 
 
 def test_repaired(lab):
-    """One copy rots: the value comes from the other, the rotten one is made
-    whole from it, and serves alone when the other has died."""
-    repaired(Pool(lab), SIZE, 1000)
-
-
-def test_repaired_small(lab):
-    """The same for an object that donors keep packed."""
-    repaired(Pool(lab), 64, 0)
-
-
-def repaired(p, size, cut):
+    """One copy rots, of an object that donors keep packed and of a larger one:
+    the value comes from the other, the rotten one is made whole from it, and
+    serves alone when the other has died."""
+    p = Pool(lab)
     ledger = Ledger(p)
-    object_id = ledger.store(size, "victim")
+    repaired(p, ledger, 64, 0)
+    well = repaired(p, ledger, SIZE, 1000)
+    well.kill()
+    ledger.verify()
+
+
+def repaired(p, ledger, size, cut):
+    object_id = ledger.store(size, f"victim {size}")
     name = ledger.objects[object_id][2]
     wait_until(lambda: object_id in ledger.listed(), 10, "listed")
     sick, well = (p.donor(n).daemons["donor"]
                   for n in ledger.listed()[object_id]["donors"])
+
+    def count(what):
+        return Metrics.of(sick.host, "donor").get(f"donor_{what}_total")
+    corrupt, mended = count("corrupt"), count("repaired")
     check(rot(sick, data_of(name, size)[cut:size - cut]) > 0,
           "the value is in the donor's memory")
 
@@ -65,15 +69,12 @@ def repaired(p, size, cut):
         timer.start()
         ledger.retrieve(object_id)
         timer.join()
-        return "corrupt entry was found" in sick.log_text()
-    wait_until(noticed, 30, "the rotten copy was read")
-    wait_until(lambda: "repaired from another copy" in sick.log_text(), 10,
-               "repaired")
-    m = Metrics.of(sick.host, "donor")
-    check(m.get("donor_corrupt_total") > 0
-          and m.get("donor_repaired_total") > 0, "and counted")
-    well.kill()
-    ledger.retrieve(object_id)
+        return count("corrupt") > corrupt
+    wait_until(noticed, 30, "the rotten copy was read, and counted")
+    wait_until(lambda: count("repaired") > mended, 10, "repaired")
+    for text in "corrupt entry was found", "repaired from another copy":
+        wait_until(lambda: text in sick.log_text(), 10, "told")
+    return well
 
 
 def test_both(lab):
