@@ -147,15 +147,16 @@ static bool is_open(const struct lr_donor *n)
 	return n && n->state == LR_DONOR_OPEN && lr_link_is_open(n->link);
 }
 
-/* Another member that may reach it, where only we do not. Not late: what is
+/* Another member that may reach it, where only we do not: clients' requests
+ * alone are passed on, not a donor's own (it has no attach). Not late: what is
  * passed on must have arrived long before a TOMB may be collected. */
 static struct lr_donor *find_via(const struct lr_dop *o,
 				 const struct lr_donor *n, uint64_t now)
 {
 	const struct lr_op *op = &o->op;
 
-	if (!n->up || !n->down_ms || now < n->down_ms + VIA_AFTER_MS ||
-	    now >= lr_op_half_ms(op))
+	if (!o->d->attach || !n->up || !n->down_ms ||
+	    now < n->down_ms + VIA_AFTER_MS || now >= lr_op_half_ms(op))
 		return NULL;
 	for (unsigned i = 0; i < op->cfg.n; i++) {
 		struct lr_donor *v =

@@ -105,7 +105,8 @@ def test_other_roles(lab):
     for ask in ("LIST", "STATUS", "ADMIT", "RESOLVE", "WATCH", HELLO % LOCAL):
         r = intrude(birch, coordinator, key_of(birch), HELLO % BEAT, ask)[-1]
         check(r["type"] in ("ERROR", "CLOSED"), f"{ask}: {r}")
-    for ask in ("PUT:kind=3", "UPDATE", "FIND", "FORWARD:rest=12345678"):
+    for ask in ("PUT:kind=3", "UPDATE", "FIND", "FORWARD:rest=12345678",
+                f"VIA:to=1,roles=6,type=16,meta={'!' * 31}"):
         hello, r = intrude(birch, donor, key_of(birch), HELLO % DATA, ask)
         check(hello["type"] == "WELCOME" and r["type"] == "ERROR" and
               r["err"] == CODES["PERMISSION"], f"{ask}: {r}")
