@@ -26,7 +26,7 @@ struct lr_record {
 	uint32_t packed : 1; /* ts is LR_TS_CLOSED, and `small` the owner */
 	uint32_t dated : 1;  /* expires_ms is the last word; otherwise never */
 	uint32_t slot : 15;
-	uint32_t wide : 1;   /* ts is the first word; otherwise `small` has it */
+	uint32_t wide : 1;   /* ts is the first word; otherwise in `small` */
 	uint32_t small : 16;
 	uint64_t words[];
 };
@@ -36,10 +36,11 @@ _Static_assert(LR_BULK_MAX < 1u << 20, "fits lr_record.bytes");
 
 /* A value that long gains little, and would be hashed for every retrieve. */
 #define LR_PACK_INLINE_MAX 256u
-#define LR_PACK_HEAD	   16u /* flags, created, a part of the sum, name length */
-#define LR_PACK_MAX	   (LR_PACK_HEAD + LR_OBJECT_NAME_MAX + LR_PACK_INLINE_MAX)
+#define LR_PACK_HEAD	   16u /* flags, created, of the SHA-256, length */
 #define LR_WHOLE_HEAD	   109u /* a manifest without a name */
-#define LR_WHOLE_MAX	   (LR_PACK_MAX - LR_PACK_HEAD + LR_WHOLE_HEAD)
+#define LR_PACK_REST	   (LR_OBJECT_NAME_MAX + LR_PACK_INLINE_MAX)
+#define LR_PACK_MAX	   (LR_PACK_HEAD + LR_PACK_REST)
+#define LR_WHOLE_MAX	   (LR_WHOLE_HEAD + LR_PACK_REST)
 
 /* How an entry is going to be kept. */
 struct lr_form {

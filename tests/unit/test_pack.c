@@ -247,7 +247,7 @@ static struct lr_record *only_record(struct lr_store *s)
 	return NULL;
 }
 
-/* The value that is handed out has not the SHA-256 that it is handed out with. */
+/* The value that is handed out has another SHA-256 than its manifest says. */
 static bool sha_tells(const struct lr_entry *e)
 {
 	struct lr_reader r = lr_reader(e->value, e->bytes);
@@ -301,8 +301,10 @@ static void test_damage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_extremes), cmocka_unit_test(test_odd_ones),
-		cmocka_unit_test(test_life),	 cmocka_unit_test(test_owners),
+		cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_odd_ones),
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_owners),
 		cmocka_unit_test(test_damage),
 	};
 
