@@ -29,7 +29,8 @@ static int usage(void)
 	      "  -w N        Redis waits for N replicas after a SET\n"
 	      "  -b          poll the peer's socket instead of sleeping on it\n"
 	      "  -B          lanram's calls sleep instead of polling first\n"
-	      "  -g          says \"ready\" and waits for a line on stdin\n"
+	      "  -g          makes its links, says \"ready\" and waits for a line "
+	      "on stdin\n"
 	      "  -f N        the peers' keys begin at number N (0)\n"
 	      "  -P PID,...  the servers, whose CPU seconds are counted\n"
 	      "prints: what,operation,p50_us,p99_us,per_s,per_cpu_second\n"
@@ -185,6 +186,15 @@ static void churn(struct kv *k, unsigned times)
 	}
 }
 
+/* The links to all servers are made with the first values. */
+static void make_links(struct kv *k)
+{
+	for (unsigned i = 0; i < 16 && i < k->n; i++) {
+		k->ops->store(k, i);
+		k->ops->remove(k, i);
+	}
+}
+
 static void remove_all(struct kv *k)
 {
 	for (unsigned i = 0; i < k->n; i++)
@@ -274,6 +284,7 @@ int main(int argc, char **argv)
 	memset(k.value, 'x', k.size);
 	k.ops->open(&k, argv + optind + 1);
 	if (wait) {
+		make_links(&k);
 		puts("ready");
 		fflush(stdout);
 		(void)getchar();

@@ -68,5 +68,7 @@ lib_core_liblrcore_la_SOURCES = \
 	lib/core/update.c \
 	lib/core/update.h \
 	lib/core/view.c \
-	lib/core/view.h
+	lib/core/view.h \
+	lib/core/worth.c \
+	lib/core/worth.h
 lib_core_liblrcore_la_LIBADD = $(XXHASH_LIBS)

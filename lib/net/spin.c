@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "core/worth.h"
 #include "net/link_i.h"
 
 #define HOT 4u
@@ -16,9 +17,6 @@
 #define CROWDED_NS 100000u /* and not just for a moment */
 #define REST_MIN_NS 500000u
 #define REST_MAX_SHIFT 7u
-#define WORTH_MAX 32
-#define WORTH_HIT 8
-#define TRY_EACH 32u /* while it was not worth it */
 
 struct lr_spin {
 	uv_loop_t *loop;
@@ -26,8 +24,8 @@ struct lr_spin {
 	uv_idle_t again; /* keeps the loop from sleeping */
 	uint64_t most_ns;
 	uint64_t heard_ns, rest_ns;
-	unsigned rest_shift, skipped, yield_each;
-	int worth; /* goes up when something is found, down when not */
+	unsigned rest_shift, yield_each;
+	struct lr_worth worth;
 	struct lr_link *hot[HOT];
 	unsigned next; /* to be replaced */
 };
@@ -48,6 +46,8 @@ void lr_spin_heat(struct lr_link *link, bool heard)
 		s->heard_ns = uv_hrtime();
 	if (link->hot || !s->most_ns)
 		return;
+	if (heard)
+		lr_worth_other(&s->worth);
 	if (*place)
 		(*place)->hot = false;
 	*place = link;
@@ -115,9 +115,7 @@ static void found_some(struct lr_spin *s, unsigned round)
 {
 	if (!round)
 		return; /* it would have been found without */
-	s->worth += WORTH_HIT;
-	if (s->worth > WORTH_MAX)
-		s->worth = WORTH_MAX;
+	lr_worth_hit(&s->worth);
 	s->rest_shift = 0;
 }
 
@@ -125,11 +123,7 @@ static bool may_look(struct lr_spin *s, uint64_t now)
 {
 	if (!s->most_ns || now < s->rest_ns)
 		return false;
-	if (s->worth > 0 || ++s->skipped >= TRY_EACH) {
-		s->skipped = 0;
-		return true;
-	}
-	return false;
+	return lr_worth_try(&s->worth);
 }
 
 /* True: the loop should come back without sleeping. */
@@ -148,7 +142,7 @@ static bool spin(struct lr_spin *s, uint64_t start, const bool *done)
 			return true;
 		now = uv_hrtime();
 		if (now - s->heard_ns >= s->most_ns) {
-			s->worth -= s->worth > 0;
+			lr_worth_miss(&s->worth);
 			return false;
 		}
 		if (round % s->yield_each == 0 && is_crowded(s, now))
@@ -190,7 +184,7 @@ struct lr_spin *lr_spin_new(uv_loop_t *loop, unsigned us)
 		return NULL;
 	s->loop = loop;
 	s->most_ns = us * UINT64_C(1000);
-	s->worth = WORTH_MAX;
+	lr_worth_init(&s->worth);
 	s->yield_each = YIELD_EACH;
 	uv_prepare_init(loop, &s->prepare);
 	uv_idle_init(loop, &s->again);

@@ -5,8 +5,8 @@
  *
  * It is bounded and adaptive. It ends at once when anything else on the loop
  * is due, so that nothing waits for it. Where it finds nothing again and again
- * it is tried more and more seldom, and where somebody else wants the
- * processor it rests. */
+ * it is tried more and more seldom, as where more links speak than the few that
+ * are looked at; and where somebody else wants the processor it rests. */
 #ifndef LR_NET_SPIN_H
 #define LR_NET_SPIN_H
 

@@ -11,7 +11,8 @@ core_pool_tests = \
 	tests/unit/test_placement \
 	tests/unit/test_placement_random \
 	tests/unit/test_progress \
-	tests/unit/test_suspect tests/unit/test_suspect_self
+	tests/unit/test_suspect tests/unit/test_suspect_self \
+	tests/unit/test_worth
 check_PROGRAMS += $(core_pool_tests)
 TESTS += $(core_pool_tests)
 catalog_kit = tests/unit/catalog_kit.c tests/unit/catalog_kit.h \
@@ -143,3 +144,5 @@ tests_unit_test_register_model_SOURCES = tests/unit/test_register_model.c \
 	$(register_model)
 tests_unit_test_register_model_CPPFLAGS = $(AM_CPPFLAGS) -DLR_MUTATIONS
 tests_unit_test_register_model_LDADD = $(CMOCKA_LIBS)
+tests_unit_test_worth_SOURCES = tests/unit/test_worth.c
+tests_unit_test_worth_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
