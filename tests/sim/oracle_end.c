@@ -120,6 +120,11 @@ static bool slot_healed(struct sim *s, unsigned slot, unsigned up, char *why,
 		snprintf(why, cap, "slot %u has %u members", slot, cfg->n);
 		return false;
 	}
+	/* Its members may be there while their links are not. */
+	if (lr_coord_slot_health(s->coord, slot) == LR_SLOTS_UNAVAILABLE) {
+		snprintf(why, cap, "slot %u is unavailable", slot);
+		return false;
+	}
 	for (unsigned i = 0; i < cfg->n; i++) {
 		struct donor *d = donor_of(s, cfg->mem[i]);
 
