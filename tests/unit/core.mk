@@ -81,7 +81,7 @@ tests_unit_test_sync_LDADD = $(core_libs)
 # taken away; and with a copy of the core whose allocations fail.
 coord_tests = tests/unit/test_coord tests/unit/test_coord_restart \
 	tests/unit/test_coord_restored tests/unit/test_coord_shed \
-	tests/unit/test_coord_slow \
+	tests/unit/test_coord_slow tests/unit/test_coord_leave \
 	tests/unit/test_coord_chaos tests/unit/test_coord_memory
 coord_kit = tests/unit/coord_kit.c tests/unit/coord_kit.h \
 	tests/unit/coord_kit_i.h tests/unit/coord_kit_check.c \
@@ -99,6 +99,8 @@ check_PROGRAMS += $(coord_tests)
 TESTS += $(coord_tests)
 tests_unit_test_coord_SOURCES = tests/unit/test_coord.c $(coord_kit)
 tests_unit_test_coord_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
+tests_unit_test_coord_leave_SOURCES = tests/unit/test_coord_leave.c $(coord_kit)
+tests_unit_test_coord_leave_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm
 tests_unit_test_coord_restart_SOURCES = tests/unit/test_coord_restart.c \
 	$(coord_kit)
 tests_unit_test_coord_restart_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS) -lm

@@ -10,7 +10,8 @@ tests_unit_test_disco_LDADD = discovery/liblrdisco.la \
 tests_lab_disco_probe_SOURCES = tests/lab/disco-probe.c
 tests_lab_disco_probe_LDADD = discovery/liblrdisco.la \
 	lib/core/liblrcore.la $(UV_LIBS)
-EXTRA_DIST += tests/lab/run tests/lab/lab.py tests/lab/netns.py \
+EXTRA_DIST += tests/lab/run tests/lab/lab.py tests/lab/process.py \
+	tests/lab/netns.py \
 	tests/lab/pool.py tests/lab/tsan.supp \
 	tests/lab/test_coordinator.py tests/lab/test_corrupt.py \
 	tests/lab/test_deaths.py \
