@@ -158,7 +158,7 @@ def deaths(b):
         wait_for("the view without it", lambda: pool.up() < 4)
         got[key] = (time.monotonic() - start) * 1000
         pool.kill_donor(next(iter(pool.donors)))
-        pool.add_donor()
+        pool.replace_killed()
     return got
 
 
@@ -185,7 +185,7 @@ def rebuild(b):
         windows = watch.windows()
     finally:
         fill.communicate()
-        pool.add_donor()
+        pool.replace_killed()
     return {"rebuild.s": healed - killed, "rebuild.mib": held / MIB,
             "rebuild.rate": held / MIB / (healed - killed),
             "p99.before": p99_between(windows, 0, killed),

@@ -68,7 +68,7 @@ class Pool:
         self.shards, self.poll = shards, poll
         os.makedirs(folder)
         self.coordinator = self._start("coordinator", "coordinator")
-        self.donors = {}
+        self.donors, self.killed = {}, []
         for _ in range(donors):
             self.add_donor()
         self.requester = self._start("requester", "requester")
@@ -109,6 +109,14 @@ class Pool:
 
     def kill_donor(self, name, number=signal.SIGKILL):
         self.donors.pop(name).end(number)
+        self.killed.append(name)
+
+    def replace_killed(self):
+        """New, empty donors; as an admin would, it is said that the RAM of
+        the others is gone, or what had copies on them alone is waited for."""
+        while self.killed:
+            self.cli("forget", self.killed.pop(), name="coordinator")
+            self.add_donor()
 
     def cli(self, *args, name="requester", **keys):
         return subprocess.run(

@@ -209,7 +209,8 @@ void lr_works_put(struct user *u, const struct lr_frame *f)
 				  .tag = m.tag,
 				  .kind = m.kind,
 				  .flags = m.flags & (LR_PUT_TOMB |
-						      LR_PUT_IF_OPEN),
+						      LR_PUT_IF_OPEN |
+						      LR_PUT_NEW),
 				  .expires_ms = m.expires_ms,
 				  .value = w->value,
 				  .bytes = f->h.bulk,

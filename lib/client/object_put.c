@@ -92,14 +92,22 @@ void lr_upload_undo(struct lr_upload *u)
 
 /* --- entries -------------------------------------------------------------- */
 
+/* One entry alone, which nobody knows of so far. */
+static bool may_redraw(const struct lr_upload *u)
+{
+	return u->redraws && !u->doubt && !u->has_timer;
+}
+
 static void put(struct lr_upload *u, const struct lr_id *id, uint64_t ts,
 		unsigned kind, const uint8_t *value, size_t bytes,
 		unsigned deadline_ms, lr_entry_cb cb, void *arg)
 {
+	bool is_new = ts == LR_TS_CLOSED && may_redraw(u);
 	struct lr_put p = {
 		.id = *id,
 		.tag = {.ts = ts, .writer = u->env.writer, .seq = 1},
 		.kind = (uint8_t)kind,
+		.flags = is_new ? LR_PUT_NEW : 0,
 		.expires_ms = ts == LR_TS_OPEN ? 0 : u->m.expires_ms,
 		.value = value,
 		.bytes = (uint32_t)bytes,
@@ -202,7 +210,7 @@ static unsigned inline_deadline(struct lr_upload *u)
 	if (!u->inline_ms)
 		u->inline_ms = now + u->env.deadline_ms;
 	left = u->inline_ms > now ? u->inline_ms - now : 1;
-	if (u->redraws && !u->doubt && left > FIRST_MS)
+	if (may_redraw(u) && left > FIRST_MS)
 		return FIRST_MS;
 	return (unsigned)left;
 }

@@ -267,6 +267,19 @@ void lr_ops_close(struct lr_direct *d)
 
 /* --- starting ------------------------------------------------------------- */
 
+static bool nobody_is_up(const struct lr_view *v, unsigned slot)
+{
+	const struct lr_cfg *cfg = &v->cfg[slot];
+
+	for (unsigned i = 0; i < cfg->n; i++) {
+		const struct lr_member *m = lr_view_member(v, cfg->mem[i]);
+
+		if (m && m->up)
+			return false;
+	}
+	return cfg->ce != 0;
+}
+
 static void begin(struct lr_dop *o, enum lr_op_kind kind,
 		  const struct lr_id *id, const struct lr_tag *tag,
 		  unsigned put_flags, unsigned deadline_ms)
@@ -286,7 +299,8 @@ static void begin(struct lr_dop *o, enum lr_op_kind kind,
 		lr_dop_over(o);
 		return;
 	}
-	if (lr_direct_is_hopeless(d)) {
+	if (lr_direct_is_hopeless(d) ||
+	    (put_flags & LR_PUT_NEW && nobody_is_up(&d->rx.view, o->op.slot))) {
 		fail_now(o);
 		return;
 	}

@@ -43,6 +43,7 @@ enum lr_kind {
 #define LR_PUT_TOMB 2
 #define LR_PUT_REPAIR 4 /* write-back or sync: may use the reserve */
 #define LR_PUT_BAD 8	/* sync: this copy could not be verified anywhere */
+#define LR_PUT_NEW     16 /* another ID would do: no waiting where nobody is up */
 
 /* UPDATE.expect: what must be current for it to be carried out */
 enum lr_expect {

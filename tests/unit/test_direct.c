@@ -39,6 +39,56 @@ static void test_put_get(void **state)
 	assert_true(p->donor[0].gets && p->donor[1].gets);
 }
 
+static void set_up(struct pool *p, unsigned nr, bool up)
+{
+	for (size_t i = 0; i < p->truth.n_members; i++)
+		if (p->truth.members[i].inc == p->donor[nr].inc)
+			p->truth.members[i].up = up;
+	p->truth.rev++;
+	pool_tell(p);
+}
+
+static bool is_up(const struct pool *p, unsigned nr)
+{
+	const struct lr_member *m =
+		lr_view_member(lr_direct_view(p->direct), p->donor[nr].inc);
+
+	return m && m->up;
+}
+
+/* What may go elsewhere does not wait where nobody is up; what may not, and
+ * where one is, does. */
+static void test_new(void **state)
+{
+	struct pool *p = *state;
+	struct pool_result r = {0};
+	struct lr_put put = {.id = pool_id(1),
+			     .tag = {.ts = LR_TS_CLOSED, .writer = 9},
+			     .kind = LR_KIND_MANIFEST,
+			     .flags = LR_PUT_NEW,
+			     .value = "hello",
+			     .bytes = 5,
+			     .deadline_ms = 600000};
+
+	pool_put(p, 2, "hello", 5, 5000, &r); /* it has the view */
+	set_up(p, 0, false);
+	set_up(p, 1, false);
+	POOL_UNTIL(p, !is_up(p, 0) && !is_up(p, 1));
+	r.calls = 0;
+	p->entries->ops->put(p->entries, &put, pool_result_cb, &r);
+	assert_int_equal(r.calls, 0);
+	POOL_UNTIL(p, r.calls);
+	assert_int_equal(r.r.err, LR_E_UNREACHABLE);
+	assert_null(pool_find(&p->donor[0], &put.id));
+	put.flags = 0;
+	r.calls = 0;
+	p->entries->ops->put(p->entries, &put, pool_result_cb, &r);
+	set_up(p, 0, true);
+	set_up(p, 1, true);
+	POOL_UNTIL(p, r.calls);
+	assert_int_equal(r.r.err, LR_E_OK);
+}
+
 /* A value that fails its checksum is never handed out: the next copy is asked;
  * from nobody intact: lost. */
 static void test_corrupt(void **state)
@@ -314,6 +364,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		POOL_TEST(test_put_get),
+		POOL_TEST(test_new),
 		POOL_TEST(test_corrupt),
 		POOL_TEST(test_stale),
 		POOL_TEST(test_delta),
