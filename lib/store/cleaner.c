@@ -133,14 +133,16 @@ static bool move(struct lr_store *s, const struct lr_record *r, uint32_t size)
 	return true;
 }
 
-static bool is_sane(const struct lr_store *s, const struct lr_record *r)
+static bool is_sane(const struct lr_store *s, uint32_t at,
+		    const struct lr_record *r)
 {
-	return s->victim_at + lr_record_size(r) <= s->victim->fill &&
+	return at + lr_record_size(r) <= s->victim->fill &&
 	       r->slot < 2 * s->nslots;
 }
 
 /* Asks memory for the places of records from `at` on that the victim's next
- * FETCH_BYTES hold; where that ended. */
+ * FETCH_BYTES hold; where that ended: what follows a damaged one may be no
+ * record. */
 static uint32_t fetch(const struct lr_store *s, uint32_t at)
 {
 	uint32_t end = s->victim_at + FETCH_BYTES;
@@ -148,9 +150,9 @@ static uint32_t fetch(const struct lr_store *s, uint32_t at)
 	while (at < s->victim->fill && at < end) {
 		const struct lr_record *r = lr_segment_at(s->victim, at);
 
-		if (r->slot < 2 * s->nslots)
-			lr_index_prefetch(&s->slots[r->slot],
-					  lr_index_hash(s, &r->id));
+		if (!is_sane(s, at, r))
+			break;
+		lr_index_prefetch(&s->slots[r->slot], lr_index_hash(s, &r->id));
 		at += lr_record_size(r);
 	}
 	return at;
@@ -167,7 +169,7 @@ static bool step(struct lr_store *s)
 		uint32_t size = lr_record_size(r);
 
 		fetched = fetch(s, fetched);
-		if (!is_sane(s, r)) {
+		if (!is_sane(s, s->victim_at, r)) {
 			s->victim_at = v->fill;
 			break;
 		}

@@ -320,6 +320,17 @@ static void tick_cb(struct sim *s, void *arg, uint64_t life)
 
 /* --- life ----------------------------------------------------------------------- */
 
+bool donor_is_awake(struct sim *s, struct donor *d, uint64_t life, sim_fn fn)
+{
+	uint64_t asleep = s->node[d->node].paused_ms;
+
+	if (d->life != life || !s->node[d->node].up)
+		return false;
+	if (asleep)
+		sim_at(s, asleep + 1, fn, d, life);
+	return !asleep;
+}
+
 void donor_start(struct sim *s, struct donor *d)
 {
 	if (s->node[d->node].up || d->gone_for_good)

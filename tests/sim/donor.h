@@ -133,6 +133,8 @@ struct donor {
 
 /* donor.c */
 void donor_start(struct sim *s, struct donor *d);
+/* In that life, now; asleep: then `fn` comes again when it wakes. */
+bool donor_is_awake(struct sim *s, struct donor *d, uint64_t life, sim_fn fn);
 void donor_kill(struct sim *s, struct donor *d, bool silent);
 void donor_recv(struct sim *s, struct donor *d, struct conn *c, struct msg *m);
 void donor_attach(struct sim *s, void *arg, uint64_t life);

@@ -93,13 +93,8 @@ static void send_hop(struct sim *s, struct donor *d, struct forward *f,
 static void leave_cb(struct sim *s, void *arg, uint64_t life)
 {
 	struct donor *d = arg;
-	uint64_t asleep = s->node[d->node].paused_ms;
 
-	if (d->life != life || !s->node[d->node].up)
-		return;
-	if (asleep)
-		sim_at(s, asleep + 1, leave_cb, d, life);
-	else
+	if (donor_is_awake(s, d, life, leave_cb))
 		forward_tick(s, d);
 }
 

@@ -120,13 +120,8 @@ static bool send_to(struct sim *s, struct donor *d, struct order *o,
 static void wake_cb(struct sim *s, void *arg, uint64_t life)
 {
 	struct donor *d = arg;
-	uint64_t asleep = s->node[d->node].paused_ms;
 
-	if (d->life != life || !s->node[d->node].up)
-		return;
-	if (asleep)
-		sim_at(s, asleep + 1, wake_cb, d, life);
-	else
+	if (donor_is_awake(s, d, life, wake_cb))
 		order_tick(s, d);
 }
 

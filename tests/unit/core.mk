@@ -52,6 +52,7 @@ tests_unit_test_suspect_self_LDADD = lib/core/liblrcore.la $(CMOCKA_LIBS)
 # model of operations compiles the rules itself, with those that can be taken
 # away.
 core_tests = tests/unit/test_id tests/unit/test_slot tests/unit/test_op \
+	tests/unit/test_op_get \
 	tests/unit/test_forward tests/unit/test_op_model tests/unit/test_sync
 core_libs = lib/core/liblrcore.la $(CMOCKA_LIBS)
 check_PROGRAMS += $(core_tests)
@@ -60,8 +61,11 @@ tests_unit_test_id_SOURCES = tests/unit/test_id.c tests/unit/unit.h
 tests_unit_test_id_LDADD = $(core_libs)
 tests_unit_test_slot_SOURCES = tests/unit/test_slot.c tests/unit/unit.h
 tests_unit_test_slot_LDADD = $(core_libs)
-tests_unit_test_op_SOURCES = tests/unit/test_op.c tests/unit/unit.h
+op_kit = tests/unit/op_kit.c tests/unit/op_kit.h tests/unit/unit.h
+tests_unit_test_op_SOURCES = tests/unit/test_op.c $(op_kit)
 tests_unit_test_op_LDADD = $(core_libs)
+tests_unit_test_op_get_SOURCES = tests/unit/test_op_get.c $(op_kit)
+tests_unit_test_op_get_LDADD = $(core_libs)
 small_world = tests/unit/small_world.c tests/unit/small_world.h \
 	tests/unit/unit.h
 tests_unit_test_op_model_SOURCES = tests/unit/test_op_model.c \
